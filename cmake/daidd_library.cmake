@@ -1,0 +1,41 @@
+# daidd_library(NAME USES folder... LINKS library...)
+#
+# Makes one static library of src/NAME. Its headers are reachable only by the targets that name it
+# (directly or through what they use), so an #include against the direction of the graph does not
+# compile. A folder can only use folders declared above it, so the graph cannot have a cycle.
+#
+# A file named *_avx2.cpp is compiled for AVX2; whoever calls into it asks the processor first.
+function(daidd_library NAME)
+  cmake_parse_arguments(ARG "" "" "USES;LINKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}/*.cpp)
+  if(NOT sources)  # TEMPORARY while the folders are being written
+    return()
+  endif()
+  add_library(${NAME} STATIC ${sources})
+  foreach(source IN LISTS sources)
+    if(source MATCHES "_avx2\\.cpp$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2")
+    endif()
+  endforeach()
+
+  set(view ${PROJECT_BINARY_DIR}/include/${NAME})
+  file(MAKE_DIRECTORY ${view})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR}/${NAME} ${view}/${NAME} SYMBOLIC)
+  target_include_directories(${NAME} PUBLIC ${view})
+
+  foreach(dependency IN LISTS ARG_USES)
+    file(GLOB dependency_sources ${CMAKE_CURRENT_SOURCE_DIR}/${dependency}/*.cpp)
+    if(NOT dependency_sources)  # TEMPORARY while the folders are being written: headers alone
+      set(dview ${PROJECT_BINARY_DIR}/include/${dependency})
+      file(MAKE_DIRECTORY ${dview})
+      file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR}/${dependency} ${dview}/${dependency} SYMBOLIC)
+      target_include_directories(${NAME} PUBLIC ${dview})
+      list(REMOVE_ITEM ARG_USES ${dependency})
+      continue()
+    endif()
+    if(NOT TARGET ${dependency})
+      message(FATAL_ERROR "src/${NAME} uses '${dependency}', which is not declared above it.")
+    endif()
+  endforeach()
+  target_link_libraries(${NAME} PUBLIC ${ARG_USES} PRIVATE ${ARG_LINKS})
+endfunction()
