@@ -21,7 +21,8 @@ Hash256 hash(std::string_view tag, std::initializer_list<ByteView> parts, const 
 /// The same over many rows of one length, out[i] = H[key](tag; row i), several lanes at once where the
 /// processor can: traces are hashed row by row, and one lane alone would cost as much as the model.
 /// Requires rows.size() == out.size() * row_size and row_size > 0.
-void hash_rows(std::string_view tag, const Hash256* key, ByteView rows, size_t row_size, std::span<Hash256> out);
+void hash_rows(std::string_view tag, const Hash256* key, ByteView rows, size_t row_size,
+               std::span<Hash256> out);
 
 /// XOF(tag; seed) of the protocol: the ChaCha20 keystream (RFC 8439), seed as key, tag (at most 12 bytes,
 /// zero padded) as nonce, block counter from 0. Fills `out` with its first bytes.

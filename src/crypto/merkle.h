@@ -28,6 +28,7 @@ Hash256 merkle_root(std::vector<Hash256> leaves);
 
 /// The root over leaf `index` of `count`. The shape is known, so exactly one length of path is accepted:
 /// nothing if `index` is not below `count` or the path is shorter or longer.
-std::optional<Hash256> climb(const Hash256& leaf, uint64_t index, uint64_t count, const std::vector<Hash256>& path);
+std::optional<Hash256> climb(const Hash256& leaf, uint64_t index, uint64_t count,
+                             const std::vector<Hash256>& path);
 
 }  // namespace daidd::crypto

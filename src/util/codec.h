@@ -46,7 +46,8 @@ public:
 private:
     template <WireInteger T>
     void put(T value) {
-        for (size_t i = 0; i < sizeof(T); ++i) bytes_.push_back(uint8_t(std::make_unsigned_t<T>(value) >> (8 * i)));
+        for (size_t i = 0; i < sizeof(T); ++i)
+            bytes_.push_back(uint8_t(std::make_unsigned_t<T>(value) >> (8 * i)));
     }
     template <size_t N>
     void put(const std::array<uint8_t, N>& array) {
@@ -55,17 +56,16 @@ private:
     template <class List>
     void put(const Bounded<List>& bound) {
         compact_size(bound.list.size());
-        if constexpr (std::same_as<typename List::value_type, uint8_t> || std::same_as<typename List::value_type, char>) {
+        if constexpr (std::same_as<typename List::value_type, uint8_t> ||
+                      std::same_as<typename List::value_type, char>) {
             raw({reinterpret_cast<const uint8_t*>(bound.list.data()), bound.list.size()});
         } else {
             for (const auto& element : bound.list) put(element);
         }
     }
     template <class T>
-        requires requires(const T& object, Writer& writer) { T::fields(object, writer); }
-    void put(const T& object) {
-        T::fields(object, *this);
-    }
+    requires requires(const T& object, Writer& writer) { T::fields(object, writer); }
+    void put(const T& object) { T::fields(object, *this); }
 
     Bytes bytes_;
 };
@@ -96,7 +96,8 @@ private:
         const ByteView bytes = take(sizeof(T));
         std::make_unsigned_t<T> unsigned_value = 0;
         for (size_t i = 0; i < bytes.size(); ++i) {
-            unsigned_value = std::make_unsigned_t<T>(unsigned_value | (std::make_unsigned_t<T>(bytes[i]) << (8 * i)));
+            unsigned_value =
+                std::make_unsigned_t<T>(unsigned_value | (std::make_unsigned_t<T>(bytes[i]) << (8 * i)));
         }
         value = T(unsigned_value);
     }
@@ -125,10 +126,8 @@ private:
         }
     }
     template <class T>
-        requires requires(T& object, Reader& reader) { T::fields(object, reader); }
-    void get(T& object) {
-        T::fields(object, *this);
-    }
+    requires requires(T& object, Reader& reader) { T::fields(object, reader); }
+    void get(T& object) { T::fields(object, *this); }
 
     ByteView rest_;
     std::optional<DecodeError> error_;

@@ -1,0 +1,74 @@
+#pragma once
+
+#include "consensus/params.h"
+#include "consensus/script.h"
+
+namespace daidd::consensus {
+
+/// Reaches the chain: never renumber one. Only kInfer is open; the others are refused by name.
+enum class JobKind : uint8_t { kInfer = 0, kEval = 1, kEmbed = 2, kTrain = 3, kIndex = 4 };
+
+/// Hard bounds of the wire; Params may be stricter.
+inline constexpr size_t kPromptTokensMax = 24'000;
+inline constexpr size_t kAnswerTokensMax = 24'000;
+static_assert(kPromptTokensMax * 4 < kCommandBytesMax && kAnswerTokensMax * 4 < kCommandBytesMax);
+
+/// How tokens are chosen. Greedy when temperature is 0.
+struct Sampling {
+    uint32_t temperature = 0;  ///< in 2⁻¹⁶; at most 8.0
+    uint32_t min_p = 0;        ///< in 2⁻¹⁶ of the likeliest token's probability; at most 1.0
+    uint64_t seed = 0;
+
+    bool operator==(const Sampling&) const = default;
+
+    template <class Self, class Visit>
+    static void fields(Self& self, Visit& visit) {
+        visit(self.temperature, self.min_p, self.seed);
+    }
+};
+inline constexpr uint32_t kTemperatureMax = 8 << 16;
+inline constexpr uint32_t kMinPMax = 1 << 16;
+
+/// Asks for an answer; the output's value is the escrow, the most the answer may cost.
+struct JobCommand {
+    Hash256 model{};
+    Hash256 adapter{};  ///< zeros: none. Adapters come later and are refused until then.
+    uint8_t kind = 0;   ///< JobKind
+    uint32_t answer_tokens_max = 0;
+    Sampling sampling;
+    crypto::PublicKey worker{};  ///< zeros: whoever is assigned
+    crypto::PublicKey refund{};  ///< output key that gets what was not spent
+    uint32_t deadline = 0;       ///< the last height at which a receipt counts
+    std::vector<uint32_t> prompt;
+
+    template <class Self, class Visit>
+    static void fields(Self& self, Visit& visit) {
+        visit(self.model, self.adapter, self.kind, self.answer_tokens_max, self.sampling, self.worker,
+              self.refund, self.deadline, bounded(self.prompt, kPromptTokensMax));
+    }
+};
+
+/// A worker's answer; the output's value is the bond, returned when the receipt settles.
+struct ReceiptCommand {
+    Hash256 job{};
+    crypto::PublicKey worker{};  ///< output key that is paid, and that signs
+    std::vector<uint32_t> answer;
+    crypto::Signature signature{};
+
+    template <class Self, class Visit>
+    static void fields(Self& self, Visit& visit) {
+        visit(self.job, self.worker, bounded(self.answer, kAnswerTokensMax), self.signature);
+    }
+};
+
+/// BIP340 message of a receipt: tagged hash "dai/receipt" over job ‖ worker ‖ H("tokens"; prompt ‖ answer).
+Hash256 receipt_message(const ReceiptCommand& receipt, const Hash256& tokens_root);
+
+/// Ids of protocol records, made by an output: H("job"; txid ‖ index u32), H("receipt"; txid ‖ index u32).
+Hash256 job_id(const OutPoint& output);
+Hash256 receipt_id(const OutPoint& output);
+
+/// H("tokens"; …) of a sequence of tokens.
+Hash256 tokens_root(const std::vector<uint32_t>& tokens);
+
+}  // namespace daidd::consensus
