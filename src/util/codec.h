@@ -1,7 +1,6 @@
 #pragma once
 
 #include <concepts>
-#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -56,8 +55,7 @@ private:
     template <class List>
     void put(const Bounded<List>& bound) {
         compact_size(bound.list.size());
-        if constexpr (std::same_as<typename List::value_type, uint8_t> ||
-                      std::same_as<typename List::value_type, char>) {
+        if constexpr (sizeof(typename List::value_type) == 1) {
             raw({reinterpret_cast<const uint8_t*>(bound.list.data()), bound.list.size()});
         } else {
             for (const auto& element : bound.list) put(element);
@@ -85,7 +83,6 @@ public:
     /// The shortest form only, as Bitcoin Core reads it.
     uint64_t compact_size();
     void fail(DecodeError error);
-
     ByteView rest() const { return rest_; }
     bool exhausted() const { return rest_.empty(); }
     const std::optional<DecodeError>& error() const { return error_; }

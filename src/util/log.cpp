@@ -12,7 +12,8 @@ namespace daidd {
 namespace {
 
 struct Log {
-    std::shared_ptr<spdlog::sinks::stderr_sink_mt> console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    std::shared_ptr<spdlog::sinks::stderr_sink_mt> console =
+        std::make_shared<spdlog::sinks::stderr_sink_mt>();
     std::shared_ptr<spdlog::sinks::dist_sink_mt> sinks = std::make_shared<spdlog::sinks::dist_sink_mt>();
     spdlog::logger logger{"daidd", sinks};
 

@@ -65,7 +65,8 @@ TEST(Codec, AHugeCountInAShortMessageTakesNoMemory) {
 }
 
 TEST(Codec, CompactSizeIsCanonical) {
-    for (const uint64_t value : {0ull, 252ull, 253ull, 0xffffull, 0x10000ull, 0xffffffffull, 0x100000000ull}) {
+    for (const uint64_t value :
+         {0ull, 252ull, 253ull, 0xffffull, 0x10000ull, 0xffffffffull, 0x100000000ull}) {
         Writer writer;
         writer.compact_size(value);
         const Bytes bytes = writer.take();
