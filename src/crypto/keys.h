@@ -30,6 +30,9 @@ public:
 
     /// BIP340 over a 32-byte message, with auxiliary randomness from the operating system.
     Signature sign(const Hash256& message) const;
+    /// The same with the auxiliary randomness given: a function of its arguments, as the standard's examples
+    /// need it.
+    Signature sign(const Hash256& message, const Hash256& auxiliary) const;
 
 private:
     explicit SecretKey(const Hash256& bytes) : bytes_{bytes} {}

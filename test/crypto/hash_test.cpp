@@ -1,7 +1,7 @@
 #include "crypto/hash.h"
 
 #include "crypto/blake2s.h"
-#include "vectors.h"
+#include "crypto/vectors.h"
 
 namespace daidd::crypto {
 namespace {
@@ -13,7 +13,7 @@ Hash256 counting_key() {
 }
 
 TEST(Sha256, Standard) {
-    for (const auto& entry : read_vectors("crypto/hashes.json")["sha256"]) {
+    for (const auto& entry : read_list("crypto/hashes.json", "sha256")) {
         EXPECT_EQ(to_hex(sha256(hex(entry["message"]))), entry["digest"]);
     }
     EXPECT_EQ(sha256d(as_bytes("abc")), sha256(sha256(as_bytes("abc"))));
@@ -28,7 +28,7 @@ TEST(TaggedHash, IsSha256OverTheTagTwiceAndTheParts) {
 }
 
 TEST(Blake2s, StandardPersonalisedAndKeyed) {
-    for (const auto& entry : read_vectors("crypto/hashes.json")["blake2s"]) {
+    for (const auto& entry : read_list("crypto/hashes.json", "blake2s")) {
         const Bytes message = hex(entry["message"]);
         const bool keyed = entry["key"] != "";
         const Hash256 key = keyed ? hex_array(entry["key"]) : Hash256{};
@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(Blake2s, Rows, testing::Bool(),
 TEST(Blake2s, NoRowsIsNotAnError) { hash_rows("leaf", nullptr, {}, 10, {}); }
 
 TEST(Xof, Standard) {
-    for (const auto& entry : read_vectors("crypto/hashes.json")["chacha20"]) {
+    for (const auto& entry : read_list("crypto/hashes.json", "chacha20")) {
         const Bytes nonce = hex(entry["nonce"]);
         Bytes stream(hex(entry["stream"]).size());
         xof(as_text(nonce), hex_array(entry["seed"]), stream);

@@ -1,7 +1,7 @@
 #include "crypto/merkle.h"
 
 #include "crypto/hash.h"
-#include "vectors.h"
+#include "crypto/vectors.h"
 
 namespace daidd::crypto {
 namespace {
@@ -16,7 +16,8 @@ std::vector<Hash256> leaves_of(size_t count) {
 }
 
 TEST(Merkle, ReferenceVectors) {
-    for (const auto& [count, root] : read_vectors("poui.json")["merkle"].items()) {
+    const auto roots = read_list("poui.json", "merkle");
+    for (const auto& [count, root] : roots.items()) {
         const auto leaves = leaves_of(std::stoul(count));
         EXPECT_EQ(to_hex(merkle_root(leaves)), root);
         EXPECT_EQ(to_hex(MerkleTree{leaves}.root()), root);

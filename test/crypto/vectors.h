@@ -17,6 +17,13 @@ inline nlohmann::json read_vectors(const std::string& name) {
     return nlohmann::json::parse(file);
 }
 
+/// One member of a file, by value: a range-for over a member of a temporary would outlive it.
+inline nlohmann::json read_list(const std::string& name, const std::string& member) {
+    const nlohmann::json list = read_vectors(name).at(member);
+    EXPECT_FALSE(list.empty()) << name << " " << member;
+    return list;
+}
+
 inline Bytes hex(const nlohmann::json& text) { return parse_hex(text.get<std::string>()).value(); }
 
 template <size_t N = 32>
