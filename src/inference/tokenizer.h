@@ -1,0 +1,59 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "inference/gguf.h"
+
+namespace daidd::inference {
+
+/// The tokenizer of generated models: ids 0..255 are the bytes, then these.
+inline constexpr std::array<std::string_view, 8> kByteSpecials{
+    "<|endoftext|>",  "<|im_start|>",   "<|im_end|>",     "<|reserved_0|>",
+    "<|reserved_1|>", "<|reserved_2|>", "<|reserved_3|>", "<|reserved_4|>"};
+inline constexpr uint32_t kByteVocabulary = 256 + uint32_t(kByteSpecials.size());
+
+// Limits of a vocabulary. Gemma's has 2^18 entries; the longest known token is a run of 256 blanks.
+inline constexpr uint32_t kTokenizerVocabularyMax = 1u << 18;
+inline constexpr size_t kTokenBytesMax = 1024;
+
+enum class Specials : uint8_t { kOmit, kShow };
+
+/// Text to token ids and back: byte-level byte-pair encoding as GPT-2's, described by a GGUF file's metadata.
+/// Special tokens (control and user-defined ones) live apart from text: no text encodes to one, whatever a
+/// user types; who needs one finds it by name. Immutable, cheap to copy, safe to share between threads.
+class Tokenizer {
+public:
+    /// From the `tokenizer.ggml.*` metadata. Refuses a tokenizer model or pre-tokenizer that is not known
+    /// ("gpt2" with "smollm" or "gpt-2") by naming its field. Copies what it needs.
+    static Result<Tokenizer, GgufError> load(const GgufFile& file);
+    /// Of generated models: no merges, kByteVocabulary tokens; <|endoftext|> and <|im_end|> end a text.
+    static Tokenizer bytes();
+
+    /// Any bytes are allowed: those that are not UTF-8 are encoded one by one. A byte for which the
+    /// vocabulary has no token is left out, as the reference tokenizers do (SmolLM2 lacks 21, mostly bytes
+    /// that UTF-8 never has).
+    std::vector<uint32_t> encode(std::string_view text) const;
+
+    /// The bytes of the tokens; not always UTF-8 (utf8.h helps). Nothing if an id is not in the vocabulary.
+    std::optional<std::string> decode(std::span<const uint32_t> tokens,
+                                      Specials specials = Specials::kOmit) const;
+
+    uint32_t vocabulary() const;
+    bool is_special(uint32_t token) const;
+    std::optional<uint32_t> find_special(std::string_view name) const;
+    /// A text's first token where the metadata asks for one (`add_bos_token`).
+    std::optional<uint32_t> begin_token() const;
+    /// Generation stops at any of these; sorted.
+    const std::vector<uint32_t>& end_tokens() const;
+
+private:
+    struct State;
+    explicit Tokenizer(std::shared_ptr<const State> state);
+    std::shared_ptr<const State> state_;
+};
+
+}  // namespace daidd::inference
