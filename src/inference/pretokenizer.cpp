@@ -16,14 +16,15 @@ namespace {
 #define DAIDD_SPACE "\\p{Z}\\x{9}-\\x{d}\\x{85}"
 
 /// GPT-2's pattern (encoder.py of openai/gpt-2).
-constexpr std::string_view kGpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" DAIDD_SPACE
-                                   "\\p{L}\\p{N}]+|[" DAIDD_SPACE "]+(?![^" DAIDD_SPACE "])|[" DAIDD_SPACE "]+";
+constexpr std::string_view kGpt2 =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" DAIDD_SPACE "\\p{L}\\p{N}]+|[" DAIDD_SPACE
+    "]+(?![^" DAIDD_SPACE "])|[" DAIDD_SPACE "]+";
 
 /// SmolLM cuts each digit off first and applies GPT-2's pattern to what lies between. In one pattern: a
 /// number takes no blank before it, and white space before a number is at the end of its part.
-constexpr std::string_view kSmolLm = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|\\p{N}| ?[^" DAIDD_SPACE
-                                     "\\p{L}\\p{N}]+|[" DAIDD_SPACE "]+(?![^" DAIDD_SPACE
-                                     "\\p{N}])|[" DAIDD_SPACE "]+";
+constexpr std::string_view kSmolLm =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|\\p{N}| ?[^" DAIDD_SPACE "\\p{L}\\p{N}]+|[" DAIDD_SPACE
+    "]+(?![^" DAIDD_SPACE "\\p{N}])|[" DAIDD_SPACE "]+";
 #undef DAIDD_SPACE
 
 struct FreeMatch {
@@ -81,8 +82,8 @@ void Pretokenizer::split_utf8(std::string_view text, std::vector<std::string_vie
     size_t at = 0;
     while (at < text.size()) {
         // Anchored: the alternatives cover every character, so each match begins where the last one ended.
-        const int found = pcre2_match(pattern_->code, subject, text.size(), at, PCRE2_ANCHORED | PCRE2_NO_UTF_CHECK,
-                                      match.get(), nullptr);
+        const int found = pcre2_match(pattern_->code, subject, text.size(), at,
+                                      PCRE2_ANCHORED | PCRE2_NO_UTF_CHECK, match.get(), nullptr);
         // Only a limit of the library (a run of millions of characters) can stop a match: one piece then.
         const size_t end = found > 0 ? pcre2_get_ovector_pointer(match.get())[1] : text.size();
         assert(end > at);

@@ -15,7 +15,14 @@ namespace {
 constexpr uint32_t kNone = ~uint32_t{0};
 
 /// tokenizer.ggml.token_type, with GGUF's own numbers.
-enum class TokenType : uint64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+enum class TokenType : uint64_t {
+    kNormal = 1,
+    kUnknown = 2,
+    kControl = 3,
+    kUserDefined = 4,
+    kUnused = 5,
+    kByte = 6
+};
 
 /// GPT-2 writes bytes as printable characters: those of Latin-1 that are printable as they are, the others
 /// as U+0100 and on. Here the way back, by code point.
@@ -24,7 +31,8 @@ constexpr std::array<int16_t, 0x144> byte_of_character() {
     table.fill(-1);
     size_t next = 0x100;
     for (int16_t byte = 0; byte < 256; ++byte) {
-        const bool printable = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+        const bool printable =
+            (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
         table[printable ? size_t(byte) : next++] = byte;
     }
     return table;
@@ -75,9 +83,10 @@ struct Tokenizer::State {
     std::vector<uint32_t> ends;
 
     const Merge* find_merge(uint32_t left, uint32_t right) const {
-        const auto at = std::lower_bound(merges.begin(), merges.end(), std::pair{left, right}, [](const Merge& m, auto p) {
-            return std::pair{m.left, m.right} < p;
-        });
+        const auto at = std::lower_bound(merges.begin(), merges.end(), std::pair{left, right},
+                                         [](const Merge& m, auto p) {
+                                             return std::pair{m.left, m.right} < p;
+                                         });
         return at != merges.end() && at->left == left && at->right == right ? &*at : nullptr;
     }
     std::optional<GgufError> read_vocabulary(const GgufFile& file);
@@ -103,7 +112,8 @@ std::optional<GgufError> Tokenizer::State::read_vocabulary(const GgufFile& file)
         const bool is_normal = TokenType((**types)[i]) == TokenType::kNormal;
         special.push_back(!is_normal);
         auto bytes = is_normal ? token_bytes(written) : std::string{written};
-        if (!bytes) return refuse(GgufReason::kBadValue, std::string{kTokens} + "[" + std::to_string(i) + "]").error;
+        if (!bytes)
+            return refuse(GgufReason::kBadValue, std::string{kTokens} + "[" + std::to_string(i) + "]").error;
         if (is_normal && bytes->size() == 1) byte_tokens[uint8_t((*bytes)[0])] = uint32_t(i);
         if (!is_normal && !specials.emplace(*bytes, uint32_t(i)).second) {
             return refuse(GgufReason::kDuplicate, std::string{kTokens} + "[" + std::to_string(i) + "]").error;
@@ -123,11 +133,14 @@ std::optional<GgufError> Tokenizer::State::read_merges(const GgufFile& file) {
     std::sort(normal.begin(), normal.end());
     for (size_t i = 1; i < normal.size(); ++i) {
         if (normal[i - 1].first != normal[i].first) continue;
-        return refuse(GgufReason::kDuplicate, std::string{kTokens} + "[" + std::to_string(normal[i].second) + "]").error;
+        return refuse(GgufReason::kDuplicate,
+                      std::string{kTokens} + "[" + std::to_string(normal[i].second) + "]")
+            .error;
     }
     const auto find = [&](const std::optional<std::string>& text) {
         if (!text) return kNone;
-        const auto at = std::lower_bound(normal.begin(), normal.end(), std::pair{std::string_view{*text}, uint32_t{0}});
+        const auto at =
+            std::lower_bound(normal.begin(), normal.end(), std::pair{std::string_view{*text}, uint32_t{0}});
         return at != normal.end() && at->first == *text ? at->second : kNone;
     };
     for (uint32_t rank = 0; rank < (*lines)->size(); ++rank) {
@@ -138,15 +151,19 @@ std::optional<GgufError> Tokenizer::State::read_merges(const GgufFile& file) {
         const auto both = left && right ? std::optional{*left + *right} : std::nullopt;
         const Merge merge{find(left), find(right), rank, find(both)};
         if (merge.left == kNone || merge.right == kNone || merge.result == kNone) {
-            return refuse(GgufReason::kBadValue, std::string{kMerges} + "[" + std::to_string(rank) + "]").error;
+            return refuse(GgufReason::kBadValue, std::string{kMerges} + "[" + std::to_string(rank) + "]")
+                .error;
         }
         merges.push_back(merge);
     }
     const auto order = [](const Merge& m) { return std::tuple{m.left, m.right, m.rank}; };
-    std::sort(merges.begin(), merges.end(), [&](const Merge& a, const Merge& b) { return order(a) < order(b); });
+    std::sort(merges.begin(), merges.end(),
+              [&](const Merge& a, const Merge& b) { return order(a) < order(b); });
     for (size_t i = 1; i < merges.size(); ++i) {
         if (merges[i - 1].left != merges[i].left || merges[i - 1].right != merges[i].right) continue;
-        return refuse(GgufReason::kDuplicate, std::string{kMerges} + "[" + std::to_string(merges[i].rank) + "]").error;
+        return refuse(GgufReason::kDuplicate,
+                      std::string{kMerges} + "[" + std::to_string(merges[i].rank) + "]")
+            .error;
     }
     return std::nullopt;
 }
@@ -240,7 +257,8 @@ void Tokenizer::State::encode_piece(std::string_view piece, std::vector<uint32_t
         if (at == kEnd || symbols[at].next == kEnd) return;
         const uint32_t left = symbols[at].token;
         const uint32_t right = symbols[symbols[at].next].token;
-        if (const Merge* merge = find_merge(left, right)) candidates.push({merge->rank, at, left, right, merge->result});
+        if (const Merge* merge = find_merge(left, right))
+            candidates.push({merge->rank, at, left, right, merge->result});
     };
     for (size_t i = 0; i < symbols.size(); ++i) consider(i);
     while (!candidates.empty()) {
@@ -265,7 +283,8 @@ std::vector<uint32_t> Tokenizer::encode(std::string_view text) const {
         for (const char c : text) tokens.push_back(uint8_t(c));
         return tokens;
     }
-    for (const std::string_view piece : state_->pretokenizer->split(text)) state_->encode_piece(piece, tokens);
+    for (const std::string_view piece : state_->pretokenizer->split(text))
+        state_->encode_piece(piece, tokens);
     return tokens;
 }
 
