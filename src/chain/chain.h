@@ -1,10 +1,10 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 
 #include "ledger/connect.h"
+#include "ledger/overlay.h"
 #include "store/database.h"
 #include "work/check.h"
 
@@ -49,6 +49,8 @@ public:
     virtual std::optional<HeaderInfo> header_at(uint32_t height) const = 0;
     bool in_best_chain(const Hash256& hash) const;
     virtual std::optional<work::SealedBlock> read_block(const Hash256& hash) const = 0;
+    /// Of a block whose body is stored, without reading it; nothing for the genesis block, which has no seal.
+    virtual std::optional<work::SealedHeader> read_sealed_header(const Hash256& hash) const = 0;
     /// Every chain end: tips of all branches, best first.
     virtual std::vector<HeaderInfo> tips() const = 0;
     /// Block that a transaction of the best chain is in.
@@ -58,6 +60,9 @@ public:
     virtual std::vector<Hash256> recent_receipts(size_t count) const = 0;
     /// Jobs still open, oldest first.
     virtual std::vector<Hash256> open_jobs() const = 0;
+    /// Every coin of the best chain in the order of its outpoint's key; false stops.
+    virtual void for_each_coin(
+        const std::function<bool(const consensus::OutPoint&, const ledger::Coin&)>& visit) const = 0;
 };
 
 /// Hears of the best chain, in order, on the thread that writes it. Must not call back into Chain but for
@@ -87,6 +92,9 @@ public:
                                                             const consensus::Params& params);
     virtual ~Chain() = default;
 
+    /// The tables a database must have been opened with, in this order.
+    static std::vector<std::string> tables();
+
     virtual const consensus::Params& params() const = 0;
     virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
 
@@ -111,26 +119,10 @@ public:
     virtual void remove_listener(Listener* listener) = 0;
 };
 
-/// A view that keeps its writes in memory above another: for the mempool, templates and connecting.
-class Overlay : public ledger::StateView {
-public:
-    explicit Overlay(const ledger::StateView& base);
-    ~Overlay() override;
-    std::optional<Bytes> get(ledger::Table table, ByteView key) const override;
-    void put(ledger::Table table, ByteView key, Bytes value) override;
-    void erase(ledger::Table table, ByteView key) override;
+using ledger::Overlay;
 
-    struct Change {
-        ledger::Table table{};
-        Bytes key;
-        std::optional<Bytes> value;  ///< nothing: erased
-    };
-    /// In the order of (table, key).
-    std::vector<Change> changes() const;
-
-private:
-    const ledger::StateView& base_;
-    std::map<std::pair<ledger::Table, Bytes>, std::optional<Bytes>> writes_;
-};
+/// What the next block on the snapshot's tip is connected under: what the mempool checks transactions for.
+/// The snapshot must outlive it.
+ledger::BlockContext next_context(const Snapshot& snapshot);
 
 }  // namespace daidd::chain

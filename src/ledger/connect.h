@@ -10,13 +10,15 @@ namespace daidd::ledger {
 
 using consensus::Broken;
 
-/// What a block is connected under. `beacon` is the parent's: jobs of the parent's parent and before are
-/// assigned by the beacons that `job_beacon` gives for their height + 1.
+/// What a block is connected under.
 struct BlockContext {
     uint32_t height = 0;
     uint32_t median_time_past = 0;  ///< of the parent
-    /// beacon of the block at a height below this one
+    /// beacon of the block at a height below this one: a job is assigned by that of its height + 1
     std::function<Hash256(uint32_t height)> beacon_at;
+    /// median time past of the block at a height below this one, for BIP68 locks by time; they count as
+    /// unmet where it is empty
+    std::function<uint32_t(uint32_t height)> median_time_at;
 };
 
 /// Spends and makes the coins of one transaction and carries out its commands: job opens a job, receipt
