@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Writes src/inference/tables.cpp: the literal tables of the integer model (doc/numerics.md).
+
+60 decimal digits, no binary floating point and no libm, so every machine writes the same file.
+Run: contrib/make_tables.py > src/inference/tables.cpp"""
+from decimal import ROUND_HALF_UP, Decimal, getcontext
+
+getcontext().prec = 60
+ONE = Decimal(1)
+LN2 = Decimal(2).ln()
+
+
+def near(x):
+    """The nearest integer, halves away from zero (none occurs but at exact integers)."""
+    return int(x.to_integral_value(ROUND_HALF_UP))
+
+
+def arctan_inverse(n):
+    term, total, k = ONE / n, Decimal(0), 0
+    while abs(term) > Decimal(10) ** -58:
+        total += term / (2 * k + 1) * (-1) ** k
+        term /= n * n
+        k += 1
+    return total
+
+
+PI = 4 * (4 * arctan_inverse(5) - arctan_inverse(239))
+
+
+def sine(x):
+    term, total, k = x, Decimal(0), 1
+    while abs(term) > Decimal(10) ** -58:
+        total += term
+        term *= -x * x / ((k + 1) * (k + 2))
+        k += 2
+    return total
+
+
+def gumbel(u):
+    return -(-u.ln()).ln()
+
+
+def gumbel_side(low):
+    """At x = 2^(o-1) (1 + i/16) / 2^33, o = 1..32, i = 0..15, and at 1/2: -ln(-ln x) or -ln(-ln(1 - x))."""
+    points = [Decimal(2) ** (octave - 1) * (16 + i) / 16 / Decimal(2) ** 33 for octave in range(1, 33) for i in range(16)]
+    points.append(ONE / 2)
+    return [near(65536 * gumbel(x if low else 1 - x)) for x in points]
+
+
+TABLES = [
+    ("kExp2", [near(2**30 * (-LN2 * i / 256).exp()) for i in range(257)]),
+    ("kSigmoid", [near(2**19 / (1 + (-Decimal(i) / 64).exp())) for i in range(1026)]),
+    ("kQuarterSine", [near(2**30 * sine(2 * PI * i / 4096)) for i in range(1025)]),
+    ("kGumbelLow", gumbel_side(True)),
+    ("kGumbelHigh", gumbel_side(False)),
+]
+
+print("// Written by contrib/make_tables.py; do not edit.")
+print('#include "inference/tables.h"\n\nnamespace daidd::inference {\n\n// clang-format off')
+for name, values in TABLES:
+    print(f"extern const std::array<int32_t, {len(values)}> {name} = {{")
+    line = "   "
+    for value in values:
+        if len(line) + len(str(value)) + 2 > 110:
+            print(line)
+            line = "   "
+        line += f" {value},"
+    print(line + "\n};")
+print("// clang-format on\n\n}  // namespace daidd::inference")

@@ -1,0 +1,69 @@
+#include "inference/kernels.h"
+
+#include <algorithm>
+
+namespace daidd::inference {
+
+void CodeRows::resize(uint32_t new_rows, uint32_t new_width, uint32_t new_planes) {
+    rows = new_rows;
+    width = new_width;
+    planes = new_planes;
+    codes.resize(size_t{rows} * width * planes);
+    scales.resize(rows);
+    factors.resize(rows);
+}
+
+std::span<int8_t> CodeRows::plane(uint32_t row, uint32_t p) {
+    return std::span{codes}.subspan((size_t{p} * rows + row) * width, width);
+}
+
+std::span<const int8_t> CodeRows::plane(uint32_t row, uint32_t p) const {
+    return std::span{codes}.subspan((size_t{p} * rows + row) * width, width);
+}
+
+namespace {
+
+void gain_row(std::span<const int32_t> x, std::span<const int32_t> gq, std::span<int32_t> y) {
+    for (size_t i = 0; i < x.size(); ++i) y[i] = gain_element(x[i], gq[i]);
+}
+
+void linear_rows(const Linear& linear, const PackedLinear*, const CodeRows& codes, uint32_t block_begin,
+                 uint32_t block_end, uint32_t fx, int32_t* y, Scratch&) {
+    const uint32_t end = std::min(linear.n, block_end * kPackColumns);
+    for (uint32_t r = 0; r < codes.rows; ++r) {
+        const auto high = codes.plane(r, 0);
+        const auto low = codes.planes == 2 ? codes.plane(r, 1) : std::span<const int8_t>{};
+        for (uint32_t c = block_begin * kPackColumns; c < end; ++c) {
+            const int32_t bias = linear.bias.empty() ? 0 : linear.bias[c];
+            y[size_t{r} * linear.n + c] = linear_element(high, low, codes.factors[r], linear.row(c), linear.mw[c],
+                                                         linear.ew[c], bias, fx);
+        }
+    }
+}
+
+void attend(const HeadQuery& query, const HeadRows& keys, const HeadRows& values, uint32_t count,
+            uint32_t head_dim, uint32_t fx, int32_t* out, Scratch&) {
+    attention_head(query, keys, values, count, head_dim, fx, out);
+}
+
+void add_row(std::span<const int32_t> a, std::span<const int32_t> b, std::span<int32_t> y) {
+    for (size_t i = 0; i < y.size(); ++i) y[i] = add_element(a[i], b[i]);
+}
+
+void swiglu_row(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
+    for (size_t i = 0; i < y.size(); ++i) y[i] = swiglu_element(x[i], x[i + y.size()], fx);
+}
+
+}  // namespace
+
+const Kernels kScalarKernels = {quant_row, gain_row, norm_scale, linear_rows, attend, add_row, swiglu_row};
+
+const Kernels& kernels_of(Backend backend) {
+    assert(is_supported(backend));
+#if defined(__x86_64__)
+    if (backend == Backend::kAvx2) return kAvx2Kernels;
+#endif
+    return kScalarKernels;
+}
+
+}  // namespace daidd::inference

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <vector>
+
+#include "inference/model.h"
+#include "inference/packed.h"
+#include "inference/reference.h"
+
+namespace daidd::inference {
+
+/// Codes of some rows. Planes lie one after the other, high first, each rows · width.
+struct CodeRows {
+    uint32_t rows = 0, width = 0, planes = 0;
+    std::vector<int8_t> codes;
+    std::vector<RowScale> scales;
+    std::vector<Scale> factors;  ///< what a linear multiplies with: the scale, through norm_scale after a norm
+
+    void resize(uint32_t new_rows, uint32_t new_width, uint32_t new_planes);
+    std::span<int8_t> plane(uint32_t row, uint32_t p);
+    std::span<const int8_t> plane(uint32_t row, uint32_t p) const;
+};
+
+/// Memory that one thread reuses from call to call.
+struct Scratch {
+    std::vector<int32_t> a, b;
+    std::vector<int64_t> wide;
+    std::vector<uint8_t> bytes;
+};
+
+/// The operations that take time, one implementation a backend; contracts as in reference.h.
+struct Kernels {
+    RowScale (*quant_row)(std::span<const int32_t> x, int32_t q, uint32_t fx, std::span<int8_t> high,
+                          std::span<int8_t> low);
+    void (*gain_row)(std::span<const int32_t> x, std::span<const int32_t> gq, std::span<int32_t> y);
+    Scale (*norm_scale)(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int32_t ge, uint32_t fx);
+    /// Columns [16 · block_begin, min(n, 16 · block_end)) of y (rows × n) for all rows of `codes`.
+    /// `packed` is null for the scalar backend.
+    void (*linear)(const Linear& linear, const PackedLinear* packed, const CodeRows& codes, uint32_t block_begin,
+                   uint32_t block_end, uint32_t fx, int32_t* y, Scratch& scratch);
+    void (*attention_head)(const HeadQuery& query, const HeadRows& keys, const HeadRows& values, uint32_t count,
+                           uint32_t head_dim, uint32_t fx, int32_t* out, Scratch& scratch);
+    void (*add_row)(std::span<const int32_t> a, std::span<const int32_t> b, std::span<int32_t> y);
+    /// `x` is gate ‖ up.
+    void (*swiglu_row)(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y);
+};
+
+const Kernels& kernels_of(Backend backend);
+extern const Kernels kScalarKernels;
+#if defined(__x86_64__)
+extern const Kernels kAvx2Kernels;
+#endif
+
+}  // namespace daidd::inference
