@@ -23,7 +23,8 @@ public:
         for (size_t i = 0; i < graph_.ops.size(); ++i) {
             if (auto error = add(i, graph_.ops[i])) return Fail{std::move(*error)};
         }
-        if (graph_.ops.back().op() != OpKind::kHead) return Fail{bad(graph_.ops.size(), "no head at the end")};
+        if (graph_.ops.back().op() != OpKind::kHead)
+            return Fail{bad(graph_.ops.size(), "no head at the end")};
         for (size_t i = 0; i < linear_used_.size(); ++i) {
             if (!linear_used_[i]) return Fail{bad(0, "unused linear " + std::to_string(i))};
         }
@@ -58,7 +59,8 @@ private:
             return ModelError{ModelErrorReason::kUnknownOperation,
                               "operation " + std::to_string(i) + " has kind " + std::to_string(op.kind)};
         }
-        if ((i == 0) != (op.op() == OpKind::kEmbedding)) return bad(i, "the embedding is the first and only one");
+        if ((i == 0) != (op.op() == OpKind::kEmbedding))
+            return bad(i, "the embedding is the first and only one");
         if (i > 0 && kinds_.back() == ValueKind::kLogits) return bad(i, "after the head");
         if (auto error = check_unused(i, op)) return error;
         switch (op.op()) {
@@ -67,14 +69,11 @@ private:
             output(ValueKind::kRow, parts_.dimensions.dim);
             return std::nullopt;
         case OpKind::kNormQuant:
-        case OpKind::kQuant:
-            return add_quant(i, op);
+        case OpKind::kQuant: return add_quant(i, op);
         case OpKind::kLinear:
-        case OpKind::kHead:
-            return add_linear(i, op);
+        case OpKind::kHead: return add_linear(i, op);
         case OpKind::kRopeQuant:
-        case OpKind::kAttention:
-            return add_attention(i, op);
+        case OpKind::kAttention: return add_attention(i, op);
         case OpKind::kAdd:
             if (!is(op.a, ValueKind::kRow) || !is(op.b, ValueKind::kRow)) return bad(i, "inputs");
             if (plan_.width[op.a] != plan_.width[op.b]) return bad(i, "widths");
@@ -108,7 +107,8 @@ private:
         if (op.op() == OpKind::kNormQuant) {
             if (op.norm >= parts_.norms.size() || norm_used_[op.norm]) return bad(i, "norm");
             const Norm& norm = parts_.norms[op.norm];
-            if (width > kDimMax || (!norm.gq.empty() && norm.gq.size() != width)) return bad(i, "width of the norm");
+            if (width > kDimMax || (!norm.gq.empty() && norm.gq.size() != width))
+                return bad(i, "width of the norm");
             norm_used_[op.norm] = true;
         }
         for (uint8_t plane = 0; plane < op.planes; ++plane) trace(TensorKind::kCodes, plane, width, 1);
@@ -159,6 +159,8 @@ private:
 
 }  // namespace
 
-Result<Plan, ModelError> make_plan(const Graph& graph, const ModelParts& parts) { return Planner{graph, parts}.run(); }
+Result<Plan, ModelError> make_plan(const Graph& graph, const ModelParts& parts) {
+    return Planner{graph, parts}.run();
+}
 
 }  // namespace daidd::inference

@@ -35,8 +35,8 @@ void linear_rows(const Linear& linear, const PackedLinear*, const CodeRows& code
         const auto low = codes.planes == 2 ? codes.plane(r, 1) : std::span<const int8_t>{};
         for (uint32_t c = block_begin * kPackColumns; c < end; ++c) {
             const int32_t bias = linear.bias.empty() ? 0 : linear.bias[c];
-            y[size_t{r} * linear.n + c] = linear_element(high, low, codes.factors[r], linear.row(c), linear.mw[c],
-                                                         linear.ew[c], bias, fx);
+            y[size_t{r} * linear.n + c] = linear_element(high, low, codes.factors[r], linear.row(c),
+                                                         linear.mw[c], linear.ew[c], bias, fx);
         }
     }
 }

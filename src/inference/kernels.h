@@ -13,7 +13,8 @@ struct CodeRows {
     uint32_t rows = 0, width = 0, planes = 0;
     std::vector<int8_t> codes;
     std::vector<RowScale> scales;
-    std::vector<Scale> factors;  ///< what a linear multiplies with: the scale, through norm_scale after a norm
+    std::vector<Scale>
+        factors;  ///< what a linear multiplies with: the scale, through norm_scale after a norm
 
     void resize(uint32_t new_rows, uint32_t new_width, uint32_t new_planes);
     std::span<int8_t> plane(uint32_t row, uint32_t p);
@@ -22,8 +23,9 @@ struct CodeRows {
 
 /// Memory that one thread reuses from call to call.
 struct Scratch {
-    std::vector<int32_t> a, b;
-    std::vector<int64_t> wide;
+    std::vector<int32_t> row;
+    std::vector<int64_t> scores;
+    std::vector<int16_t> weights;
     std::vector<uint8_t> bytes;
 };
 
@@ -35,10 +37,10 @@ struct Kernels {
     Scale (*norm_scale)(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int32_t ge, uint32_t fx);
     /// Columns [16 · block_begin, min(n, 16 · block_end)) of y (rows × n) for all rows of `codes`.
     /// `packed` is null for the scalar backend.
-    void (*linear)(const Linear& linear, const PackedLinear* packed, const CodeRows& codes, uint32_t block_begin,
-                   uint32_t block_end, uint32_t fx, int32_t* y, Scratch& scratch);
-    void (*attention_head)(const HeadQuery& query, const HeadRows& keys, const HeadRows& values, uint32_t count,
-                           uint32_t head_dim, uint32_t fx, int32_t* out, Scratch& scratch);
+    void (*linear)(const Linear& linear, const PackedLinear* packed, const CodeRows& codes,
+                   uint32_t block_begin, uint32_t block_end, uint32_t fx, int32_t* y, Scratch& scratch);
+    void (*attention_head)(const HeadQuery& query, const HeadRows& keys, const HeadRows& values,
+                           uint32_t count, uint32_t head_dim, uint32_t fx, int32_t* out, Scratch& scratch);
     void (*add_row)(std::span<const int32_t> a, std::span<const int32_t> b, std::span<int32_t> y);
     /// `x` is gate ‖ up.
     void (*swiglu_row)(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y);
@@ -47,7 +49,7 @@ struct Kernels {
 const Kernels& kernels_of(Backend backend);
 extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
-extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx2Kernels;  // rows_avx2.cpp
 #endif
 
 }  // namespace daidd::inference

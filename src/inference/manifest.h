@@ -28,6 +28,11 @@ struct Manifest {
     bool operator==(const Manifest&) const = default;
 };
 
+/// All but the constants root.
+Manifest make_manifest(const Model& model, uint32_t unit_tokens);
+/// H("manifest"; bytes), the first leaf under the model root.
+Hash256 manifest_leaf(const Manifest& manifest);
+
 /// Columns of one slice of a weight row: tickets and weight leaves are cut there (protocol §4).
 inline constexpr uint32_t kSliceColumns = 4096;
 inline constexpr uint32_t kGroupRows = 16;

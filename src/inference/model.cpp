@@ -9,24 +9,15 @@ namespace daidd::inference {
 
 std::string_view to_string(ModelErrorReason reason) {
     switch (reason) {
-    case ModelErrorReason::kBadContainer:
-        return "bad_container";
-    case ModelErrorReason::kMissing:
-        return "missing";
-    case ModelErrorReason::kWrongType:
-        return "wrong_type";
-    case ModelErrorReason::kUnknownArchitecture:
-        return "unknown_architecture";
-    case ModelErrorReason::kUnknownOperation:
-        return "unknown_operation";
-    case ModelErrorReason::kBadGraph:
-        return "bad_graph";
-    case ModelErrorReason::kOutOfRange:
-        return "out_of_range";
-    case ModelErrorReason::kWrongShape:
-        return "wrong_shape";
-    case ModelErrorReason::kMisaligned:
-        return "misaligned";
+    case ModelErrorReason::kBadContainer: return "bad_container";
+    case ModelErrorReason::kMissing: return "missing";
+    case ModelErrorReason::kWrongType: return "wrong_type";
+    case ModelErrorReason::kUnknownArchitecture: return "unknown_architecture";
+    case ModelErrorReason::kUnknownOperation: return "unknown_operation";
+    case ModelErrorReason::kBadGraph: return "bad_graph";
+    case ModelErrorReason::kOutOfRange: return "out_of_range";
+    case ModelErrorReason::kWrongShape: return "wrong_shape";
+    case ModelErrorReason::kMisaligned: return "misaligned";
     }
     return "unknown";
 }

@@ -18,7 +18,7 @@ Scale quant_scale(uint32_t amax, int32_t q, uint32_t fx) {
     assert(amax <= kSatMax && fx >= kFxMin && fx <= kFxMax);
     const uint64_t largest = std::max<uint64_t>(1, amax);
     const uint64_t t = ((largest << 24) + uint64_t(q) - 1) / uint64_t(q);  // <= 2^50: amax · 2^24 / 63
-    int b = bit_length(t) - 8;                                            // 4 … 42
+    int b = bit_length(t) - 8;                                             // 4 … 42
     // Rounded up, else the largest element would clip.
     uint64_t ms = (t + (uint64_t{1} << b) - 1) >> b;
     if (ms == 256) {
@@ -77,7 +77,12 @@ Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int3
         const int64_t shifted = v >> sh;
         squares += uint64_t(shifted * shifted);
     }
-    const uint64_t mean = std::max<uint64_t>(1, squares / x.size() + (epsilon >> (2 * sh)));
+    return norm_scale_of(squares, sh, x.size(), scale, epsilon, ge, fx);
+}
+
+Scale norm_scale_of(uint64_t squares, int sh, size_t width, Scale scale, uint64_t epsilon, int32_t ge,
+                    uint32_t fx) {
+    const uint64_t mean = std::max<uint64_t>(1, squares / width + (epsilon >> (2 * sh)));
     const int j = (62 - bit_length(mean)) >> 1;
     const uint64_t root = isqrt(mean << (2 * j));  // in [2^30, 2^31)
     assert(root >= (uint64_t{1} << 30) && root < (uint64_t{1} << 31));
@@ -145,7 +150,8 @@ void attention_head(const HeadQuery& query, const HeadRows& keys, const HeadRows
         int32_t dot = 0;  // < 2^22
         for (uint32_t i = 0; i < head_dim; ++i) dot += query.codes[i] * keys.codes[size_t{u} * head_dim + i];
         // Base 2, 16 fraction bits: < 2^38 before the shift, which is >= 32 + 2 · 14 − 2 · 41.
-        score[u] = rsh(int64_t{dot} * query.scale.m * keys.mantissa[u], query.scale.e + keys.exponent[u] - 16);
+        score[u] =
+            rsh(int64_t{dot} * query.scale.m * keys.mantissa[u], query.scale.e + keys.exponent[u] - 16);
         score_max = std::max(score_max, score[u]);
     }
     const int32_t e_min = *std::min_element(values.exponent, values.exponent + count);

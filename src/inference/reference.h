@@ -47,6 +47,9 @@ int32_t gain_element(int32_t x, int32_t gq);
 /// The scale of codes divided by the root mean square of x, the residual before its gain.
 /// Requires x.size() <= kDimMax, epsilon <= kEpsilonMax.
 Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int32_t ge, uint32_t fx);
+/// The same from Σ (x >> sh)² over `width` elements, sh = max(0, bit length of max|x| − 24).
+Scale norm_scale_of(uint64_t squares, int sh, size_t width, Scale scale, uint64_t epsilon, int32_t ge,
+                    uint32_t fx);
 
 /// One output of a linear. `low` is empty for one plane. `factor` is the scale of the codes, through
 /// norm_scale after a norm. Requires size <= kDepthMax.
