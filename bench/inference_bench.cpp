@@ -1,0 +1,150 @@
+#include <benchmark/benchmark.h>
+
+#include "crypto/hash.h"
+#include "inference/forward.h"
+#include "inference/kernels.h"
+#include "inference/manifest.h"
+#include "inference/noised.h"
+#include "inference/toy.h"
+
+namespace daidd::inference {
+namespace {
+
+// The shape of SmolLM2-135M with pseudo-random numbers: speed does not depend on what they are.
+const Model& smol_shape() {
+    static const Model model = [] {
+        ToyShape shape;
+        shape.dimensions = {.vocabulary = 49'152,
+                            .layers = 30,
+                            .dim = 576,
+                            .ffn = 1536,
+                            .heads = 9,
+                            .kv_heads = 3,
+                            .head_dim = 64,
+                            .context = 8192};
+        return *Model::build(make_toy(shape));
+    }();
+    return model;
+}
+
+std::vector<uint32_t> tokens_of(size_t count) {
+    std::vector<uint32_t> tokens(count);
+    for (size_t i = 0; i < count; ++i) tokens[i] = uint32_t(i * 2'654'435'761u % 49'152);
+    return tokens;
+}
+
+void tokens_per_second(benchmark::State& state, size_t tokens) {
+    state.counters["tokens/s"] =
+        benchmark::Counter(double(state.iterations() * tokens), benchmark::Counter::kIsRate);
+}
+
+void prefill(benchmark::State& state) {
+    const auto count = size_t(state.range(0));
+    const auto tokens = tokens_of(count);
+    Sequence sequence{smol_shape(), uint32_t(count)};
+    for (auto _ : state) {
+        sequence.truncate(0);
+        benchmark::DoNotOptimize(
+            forward(smol_shape(), best_backend(), sequence, tokens, {.threads = unsigned(state.range(1))}));
+    }
+    tokens_per_second(state, count);
+}
+BENCHMARK(prefill)
+    ->Args({128, 1})
+    ->Args({128, 2})
+    ->Args({1024, 1})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+void decode(benchmark::State& state) {
+    const auto before = uint32_t(state.range(0));
+    Sequence sequence{smol_shape(), before + 1};
+    benchmark::DoNotOptimize(
+        forward(smol_shape(), best_backend(), sequence, tokens_of(before), {.logits = Logits::kNone}));
+    const auto token = tokens_of(1);
+    for (auto _ : state) {
+        sequence.truncate(before);
+        benchmark::DoNotOptimize(
+            forward(smol_shape(), best_backend(), sequence, token, {.threads = unsigned(state.range(1))}));
+    }
+    tokens_per_second(state, 1);
+}
+BENCHMARK(decode)
+    ->Args({128, 1})
+    ->Args({128, 2})
+    ->Args({1024, 1})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+/// Counts the bytes that a trace gives and throws them away.
+class Discard final : public TraceSink {
+public:
+    void rows(uint16_t, const TensorInfo&, uint32_t, ByteView rows) override { bytes += rows.size(); }
+    uint64_t bytes = 0;
+};
+
+void unit_with_trace(benchmark::State& state) {
+    const auto tokens = tokens_of(size_t(state.range(0)));
+    Sequence sequence{smol_shape(), uint32_t(tokens.size())};
+    Discard sink;
+    for (auto _ : state) {
+        sequence.truncate(0);
+        benchmark::DoNotOptimize(forward(smol_shape(), best_backend(), sequence, tokens,
+                                         {.logits = Logits::kNone, .trace = &sink}));
+    }
+    tokens_per_second(state, tokens.size());
+}
+BENCHMARK(unit_with_trace)->Arg(128)->Unit(benchmark::kMillisecond);
+
+void toy_unit(benchmark::State& state) {
+    const Model model = *Model::build(make_toy(regtest_toy()), Backend(state.range(0)));
+    std::vector<uint32_t> tokens(32);
+    for (auto _ : state) {
+        Sequence sequence{model, 32};
+        TraceRecorder trace{model};
+        benchmark::DoNotOptimize(forward(model, Backend(state.range(0)), sequence, tokens,
+                                         {.logits = Logits::kNone, .trace = &trace}));
+    }
+}
+BENCHMARK(toy_unit)->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
+
+void gemm(benchmark::State& state) {
+    const auto rows = uint32_t(state.range(0));
+    const Linear& linear = smol_shape().linears()[2];  // gate ‖ up, 576 → 3072
+    CodeRows codes;
+    codes.resize(rows, linear.k, 1);
+    std::fill(codes.factors.begin(), codes.factors.end(), Scale{8000, 40});
+    std::vector<int32_t> y(size_t{rows} * linear.n);
+    Scratch scratch;
+    for (auto _ : state) {
+        kernels_of(best_backend())
+            .linear(linear, &smol_shape().packed()->linears[2], codes, 0, linear.n / 16, 14, y.data(),
+                    scratch);
+        benchmark::DoNotOptimize(y.data());
+    }
+    state.counters["multiply-adds/s"] = benchmark::Counter(
+        double(state.iterations()) * rows * linear.n * linear.k, benchmark::Counter::kIsRate);
+}
+BENCHMARK(gemm)->Arg(1)->Arg(2)->Arg(4)->Arg(16)->Arg(128)->Unit(benchmark::kMicrosecond);
+
+void noised(benchmark::State& state) {
+    const Linear& linear = smol_shape().linears()[2];
+    const uint32_t k = linear.k, r = step_for(k);
+    std::vector<int8_t> a(size_t{16} * k, 3);
+    std::vector<uint32_t> words(k / r);
+    for (auto _ : state) {
+        noised_tile(best_backend(), a, linear.weights, k, k, r, words);
+        benchmark::DoNotOptimize(words.data());
+    }
+    state.counters["multiply-adds/s"] =
+        benchmark::Counter(double(state.iterations()) * 256 * k, benchmark::Counter::kIsRate);
+}
+BENCHMARK(noised)->Unit(benchmark::kMicrosecond);
+
+void model_root(benchmark::State& state) {
+    for (auto _ : state) benchmark::DoNotOptimize(ModelTree(smol_shape(), 1024).root());
+}
+BENCHMARK(model_root)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace daidd::inference

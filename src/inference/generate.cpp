@@ -1,0 +1,59 @@
+#include "inference/generate.h"
+
+#include <algorithm>
+
+namespace daidd::inference {
+
+std::string_view to_string(StopReason reason) {
+    switch (reason) {
+    case StopReason::kEndToken: return "end_token";
+    case StopReason::kTokensMax: return "tokens_max";
+    case StopReason::kCapacity: return "capacity";
+    case StopReason::kCallback: return "callback";
+    }
+    return "unknown";
+}
+
+namespace {
+
+/// Chunks bound the memory of a long prompt; they never change a bit.
+constexpr size_t kChunkTokens = 256;
+
+Result<std::vector<int32_t>, ForwardError> read_prompt(const Model& model, Sequence& sequence,
+                                                       std::span<const uint32_t> prompt,
+                                                       const GenerateOptions& options) {
+    if (prompt.size() > sequence.capacity() - sequence.length()) return Fail{ForwardError::kTooLong};
+    while (prompt.size() > kChunkTokens) {
+        const auto done = forward(model, options.backend, sequence, prompt.first(kChunkTokens),
+                                  {.logits = Logits::kNone, .threads = options.threads});
+        if (!done) return Fail{done.error()};
+        prompt = prompt.subspan(kChunkTokens);
+    }
+    return forward(model, options.backend, sequence, prompt, {.threads = options.threads});
+}
+
+}  // namespace
+
+Result<Generated, ForwardError> generate(const Model& model, Sequence& sequence,
+                                         std::span<const uint32_t> prompt, const GenerateOptions& options,
+                                         const OnToken& on_token) {
+    auto logits = read_prompt(model, sequence, prompt, options);
+    if (!logits) return Fail{logits.error()};
+    const auto& ends = model.parts().end_tokens;
+    Generated out;
+    while (out.tokens.size() < options.tokens_max) {
+        const uint32_t token = sample(*logits, options.sampling, sequence.length(), model.fx());
+        out.tokens.push_back(token);
+        out.reason = StopReason::kEndToken;
+        if (on_token && !on_token(token)) out.reason = StopReason::kCallback;
+        if (out.reason == StopReason::kCallback || std::ranges::find(ends, token) != ends.end()) return out;
+        out.reason = out.tokens.size() == options.tokens_max ? StopReason::kTokensMax : StopReason::kCapacity;
+        if (out.tokens.size() == options.tokens_max || sequence.length() == sequence.capacity()) return out;
+        const uint32_t next[] = {token};
+        logits = forward(model, options.backend, sequence, next, {.threads = options.threads});
+        if (!logits) return Fail{logits.error()};
+    }
+    return out;
+}
+
+}  // namespace daidd::inference
