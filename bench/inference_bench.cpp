@@ -128,18 +128,19 @@ void gemm(benchmark::State& state) {
 BENCHMARK(gemm)->Arg(1)->Arg(2)->Arg(4)->Arg(16)->Arg(128)->Unit(benchmark::kMicrosecond);
 
 void noised(benchmark::State& state) {
+    const auto groups = uint32_t(state.range(0));
     const Linear& linear = smol_shape().linears()[2];
     const uint32_t k = linear.k, r = step_for(k);
-    std::vector<int8_t> a(size_t{16} * k, 3);
-    std::vector<uint32_t> words(k / r);
+    std::vector<int8_t> a(size_t{groups} * 16 * k, 3);
+    std::vector<uint32_t> words(groups * (k / r));
     for (auto _ : state) {
-        noised_tile(best_backend(), a, linear.weights, k, k, r, words);
+        noised_tiles(best_backend(), a, groups, linear.weights, k, k, r, words);
         benchmark::DoNotOptimize(words.data());
     }
     state.counters["multiply-adds/s"] =
-        benchmark::Counter(double(state.iterations()) * 256 * k, benchmark::Counter::kIsRate);
+        benchmark::Counter(double(state.iterations()) * groups * 256 * k, benchmark::Counter::kIsRate);
 }
-BENCHMARK(noised)->Unit(benchmark::kMicrosecond);
+BENCHMARK(noised)->Arg(1)->Arg(8)->Unit(benchmark::kMicrosecond);
 
 void model_root(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(ModelTree(smol_shape(), 1024).root());

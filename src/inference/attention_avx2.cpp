@@ -22,6 +22,7 @@ __m128i dots(const int16_t* query, const int8_t* keys, uint32_t head_dim) {
     for (auto& s : sum) s = _mm256_setzero_si256();
     for (uint32_t i = 0; i < head_dim; i += kChunk) {
         const __m256i q = load(query + i);
+#pragma GCC unroll 4
         for (uint32_t u = 0; u < 4; ++u) {
             sum[u] = _mm256_add_epi32(sum[u], _mm256_madd_epi16(q, widen(keys + size_t{u} * head_dim + i)));
         }

@@ -29,11 +29,13 @@ void offset_codes(const CodeRows& codes, uint32_t depth, std::vector<uint8_t>& o
 template <uint32_t R>
 void multiply(const int8_t* weights, const uint8_t* rows, uint32_t depth, const int32_t* offset, Sums& out) {
     __m256i sum[R][2];
+#pragma GCC unroll 4
     for (uint32_t r = 0; r < R; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
     const __m256i ones = _mm256_set1_epi16(1);
     for (uint32_t t = 0; t < depth; t += kPackDepth) {
         const __m256i left = load(weights + size_t{t} * kPackColumns);
         const __m256i right = load(weights + size_t{t} * kPackColumns + 32);
+#pragma GCC unroll 4
         for (uint32_t r = 0; r < R; ++r) {
             int32_t four;
             std::memcpy(&four, rows + size_t{r} * depth + t, 4);
@@ -44,6 +46,7 @@ void multiply(const int8_t* weights, const uint8_t* rows, uint32_t depth, const 
                 _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(_mm256_maddubs_epi16(code, right), ones));
         }
     }
+#pragma GCC unroll 4
     for (uint32_t r = 0; r < R; ++r) {
         store(out[r], _mm256_sub_epi32(sum[r][0], load(offset)));
         store(out[r] + 8, _mm256_sub_epi32(sum[r][1], load(offset + 8)));

@@ -37,19 +37,27 @@ void noised_tile_scalar(const int8_t* noised, const int8_t* weights, size_t stri
     }
 }
 
-void noised_tile(Backend backend, std::span<const int8_t> noised, std::span<const int8_t> weights,
-                 size_t stride, uint32_t k, uint32_t r, std::span<uint32_t> words) {
+void noised_tiles(Backend backend, std::span<const int8_t> noised, uint32_t groups,
+                  std::span<const int8_t> weights, size_t stride, uint32_t k, uint32_t r,
+                  std::span<uint32_t> words) {
     static_assert(int64_t{128} * 128 * kSliceColumns <= INT32_MAX);
-    assert(k > 0 && k <= kSliceColumns && r > 0 && r <= kStepMax && r % 8 == 0 && k % r == 0 &&
-           words.size() == k / r);
-    assert(noised.size() == size_t{kTile} * k && stride >= k && weights.size() >= (kTile - 1) * stride + k);
-    assert(is_supported(backend));
+    assert(k > 0 && k <= kSliceColumns && r > 0 && r <= kStepMax && r % 8 == 0 && k % r == 0);
+    assert(words.size() == size_t{groups} * (k / r) && noised.size() == size_t{groups} * kTile * k);
+    assert(stride >= k && weights.size() >= (kTile - 1) * stride + k && is_supported(backend));
 #if defined(__x86_64__)
     if (backend == Backend::kAvx2) {
-        return noised_tile_avx2(noised.data(), weights.data(), stride, k, r, words.data());
+        return noised_tiles_avx2(noised.data(), groups, weights.data(), stride, k, r, words.data());
     }
 #endif
-    noised_tile_scalar(noised.data(), weights.data(), stride, k, r, words.data());
+    for (uint32_t g = 0; g < groups; ++g) {
+        noised_tile_scalar(noised.data() + size_t{g} * kTile * k, weights.data(), stride, k, r,
+                           &words[g * (k / r)]);
+    }
+}
+
+void noised_tile(Backend backend, std::span<const int8_t> noised, std::span<const int8_t> weights,
+                 size_t stride, uint32_t k, uint32_t r, std::span<uint32_t> words) {
+    noised_tiles(backend, noised, 1, weights, stride, k, r, words);
 }
 
 }  // namespace daidd::inference

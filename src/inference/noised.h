@@ -25,4 +25,10 @@ uint32_t step_for(uint32_t k);
 void noised_tile(Backend backend, std::span<const int8_t> noised, std::span<const int8_t> weights,
                  size_t stride, uint32_t k, uint32_t r, std::span<uint32_t> words);
 
+/// The same for several groups of 16 rows, one after the other in `noised`, with one tile of weights, whose
+/// preparation they share; words.size() == groups · k / r.
+void noised_tiles(Backend backend, std::span<const int8_t> noised, uint32_t groups,
+                  std::span<const int8_t> weights, size_t stride, uint32_t k, uint32_t r,
+                  std::span<uint32_t> words);
+
 }  // namespace daidd::inference

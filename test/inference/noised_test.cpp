@@ -45,6 +45,17 @@ TEST(Noised, FastTilesAreTheSame) {
         noised_tile(Backend::kScalar, a, w, stride, k, r, expected);
         noised_tile(Backend::kAvx2, a, w, stride, k, r, words);
         ASSERT_EQ(words, expected) << "k " << k << " r " << r;
+
+        std::vector<int8_t> three(size_t{48} * k);
+        for (int8_t& x : three) x = int8_t(random.in(-128, 126));
+        expected.assign(3 * (k / r), 0);
+        words = expected;
+        for (size_t g = 0; g < 3; ++g) {
+            noised_tile(Backend::kScalar, std::span{three}.subspan(g * 16 * k, 16 * k), w, stride, k, r,
+                        std::span{expected}.subspan(g * (k / r), k / r));
+        }
+        noised_tiles(Backend::kAvx2, three, 3, w, stride, k, r, words);
+        ASSERT_EQ(words, expected) << "k " << k << " r " << r;
     }
 }
 
