@@ -47,6 +47,7 @@ struct Response {
     Headers headers;  ///< besides Content-Length, Connection and Date
     std::string body;
     Producer producer;  ///< if set, `body` is ignored
+    int delay_ms = 0;   ///< the response waits so long before it is sent, without holding up a worker
 };
 
 /// "Not Found" for 404; "Unknown" for a code without a name here.

@@ -32,12 +32,13 @@ std::string chunk_of(std::string_view data) {
 }
 
 Response text_response(unsigned status, std::string_view text) {
-    return {status, {{"Content-Type", "text/plain"}}, std::string{text}, {}};
+    return {status, {{"Content-Type", "text/plain"}}, std::string{text}, {}, 0};
 }
 
 }  // namespace
 
-Session::Session(ServerState& server, tcp::socket socket) : server_{server}, stream_{std::move(socket)} {
+Session::Session(ServerState& server, tcp::socket socket)
+    : server_{server}, stream_{std::move(socket)}, delay_{server.io} {
     error_code ignored;
     const auto remote = stream_.socket().remote_endpoint(ignored);
     if (!ignored) peer_address_ = remote.address().to_string();
@@ -125,6 +126,7 @@ void Session::submit(Request request) {
             asio::io_context& io = self->server_.io;
             asio::post(io, [self = std::move(self), response = std::move(response)]() mutable {
                 if (response.producer) return self->start_stream(std::move(response));
+                if (response.delay_ms > 0) return self->respond_later(std::move(response));
                 self->respond(std::move(response), self->keep_);
             });
         });
@@ -153,6 +155,13 @@ std::string Session::head_of(const Response& response, std::string_view framing,
 
 void Session::respond_text(unsigned status, std::string_view text, bool keep) {
     respond(text_response(status, text), keep);
+}
+
+void Session::respond_later(Response response) {
+    delay_.expires_after(std::chrono::milliseconds{response.delay_ms});
+    delay_.async_wait([self = shared_from_this(), response = std::move(response)](error_code) mutable {
+        self->respond(std::move(response), self->keep_);
+    });
 }
 
 void Session::respond(Response response, bool keep) {

@@ -4,6 +4,8 @@
 #include <future>
 #include <map>
 
+#include <boost/asio/steady_timer.hpp>
+
 #include "http/beast.h"
 #include "http/pool.h"
 #include "http/server.h"
@@ -46,6 +48,7 @@ private:
     void submit(Request request);
     Response handle(const Request& request) const;
 
+    void respond_later(Response response);
     void respond(Response response, bool keep);
     void respond_text(unsigned status, std::string_view text, bool keep);
     void start_stream(Response response);
@@ -60,6 +63,7 @@ private:
     beast::tcp_stream stream_;
     beast::flat_buffer buffer_;
     std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
+    asio::steady_timer delay_;
     std::string peer_address_;
     std::string out_;
     std::array<char, 16384> discarded_{};

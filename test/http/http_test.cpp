@@ -17,13 +17,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Response text(std::string body) { return {200, {{"Content-Type", "text/plain"}}, std::move(body), {}}; }
+Response text(std::string body) { return {200, {{"Content-Type", "text/plain"}}, std::move(body), {}, 0}; }
 
 /// "/echo" gives the body back, "/slow" takes 200 ms, "/throw" throws, "/stream" sends three chunks.
 Response handle(const Request& request) {
     if (request.target == "/slow") std::this_thread::sleep_for(200ms);
+    if (request.target == "/delayed") return {200, {}, "late", {}, 300};
     if (request.target == "/throw") throw std::runtime_error{"as asked"};
-    if (request.target == "/inject") return {200, {{"X-Value", "a\r\nX-Evil: b"}}, "", {}};
+    if (request.target == "/inject") return {200, {{"X-Value", "a\r\nX-Evil: b"}}, "", {}, 0};
     if (request.target == "/size") return text(std::to_string(request.body.size()));
     if (request.target == "/method")
         return text(request.method + std::string{*find_header(request.headers, "x-tEst")});
@@ -170,6 +171,21 @@ TEST_F(Http, AConnectionTooManyIsClosed) {
 TEST_F(Http, AHandlerThatThrowsIs500) {
     EXPECT_EQ(ask("/throw")->status, 500u);
     EXPECT_EQ(ask("/echo", "x")->body, "x");
+}
+
+TEST_F(Http, ADelayedResponseHoldsUpNobody) {
+    start({.workers = 1});
+    const auto begun = std::chrono::steady_clock::now();
+    std::vector<std::future<std::string>> late;
+    for (int i = 0; i < 5; ++i) {
+        late.push_back(std::async(std::launch::async, [&] { return ask("/delayed")->body; }));
+    }
+    EXPECT_EQ(ask("/echo", "now")->body, "now");
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 290ms);
+    for (auto& one : late) EXPECT_EQ(one.get(), "late");
+    const auto took = std::chrono::steady_clock::now() - begun;
+    EXPECT_GE(took, 300ms);
+    EXPECT_LT(took, 1400ms);
 }
 
 TEST_F(Http, HeadersCannotBeInjected) {
