@@ -29,6 +29,11 @@ Scale quant_scale(uint32_t amax, int32_t q, uint32_t fx) {
     return {int32_t(ms), 24 + int32_t(fx) - b};
 }
 
+bool is_quant_scale(Scale scale, int32_t q, uint32_t fx) {
+    const int32_t lowest = quant_scale(uint32_t(kSatMax), q, fx).e, highest = quant_scale(1, q, fx).e;
+    return scale.m >= 128 && scale.m <= 255 && scale.e >= lowest && scale.e <= highest;
+}
+
 int32_t quant_code(int32_t x, Scale scale, uint32_t fx) {
     const int b = 24 + int32_t(fx) - scale.e;
     const int64_t reciprocal = (int64_t{1} << 38) / scale.m;  // <= 2^31, so the product is <= 2^62
@@ -91,8 +96,9 @@ Scale norm_scale_of(uint64_t squares, int sh, size_t width, Scale scale, uint64_
 }
 
 int32_t linear_output(int64_t sum, Scale factor, uint16_t mw, uint8_t ew, int32_t bias, uint32_t fx) {
-    // |sum| <= 2^15 · 2^7 · 2^13, factor.m < 2^14, mw < 2^10: 2^59.
-    assert(sum <= (int64_t{1} << 35) && sum >= -(int64_t{1} << 35) && factor.m < (1 << 14));
+    // Planes of −64 and −64, which no honest row has but a disputed one may, make 8256: |sum| < 2^15 · 2^7 ·
+    // 2^14, factor.m < 2^14, mw < 2^10: 2^60.
+    assert(sum <= (int64_t{1} << 36) && sum >= -(int64_t{1} << 36) && factor.m < (1 << 14));
     return sat(rsh(sum * factor.m * mw, factor.e + int(ew) - int(fx)) + bias);
 }
 

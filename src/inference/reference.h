@@ -32,6 +32,9 @@ struct RowScale {
 
 /// The scale alone: all that one element of a dispute needs. Requires amax < 2^31, fx <= kFxMax.
 Scale quant_scale(uint32_t amax, int32_t q, uint32_t fx);
+/// Whether some row has this scale. Rows from others must be checked before anything is computed with them:
+/// the operations below rely on it for their bounds.
+bool is_quant_scale(Scale scale, int32_t q, uint32_t fx);
 /// The code of one element under the scale of its row. |code| <= q.
 int32_t quant_code(int32_t x, Scale scale, uint32_t fx);
 inline int8_t high_plane(int32_t code) { return int8_t((code + 64) >> 7); }
