@@ -8,6 +8,7 @@
 
 #include "crypto/hash.h"
 #include "crypto/keys.h"
+#include "http/basic_auth.h"
 #include "util/bytes.h"
 
 namespace daidd::rpc {
@@ -35,27 +36,13 @@ std::optional<std::string> make_cookie(const std::string& path) {
     return cookie;
 }
 
-std::string basic_auth(std::string_view credential) {
-    constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string text = "Basic ";
-    for (size_t i = 0; i < credential.size(); i += 3) {
-        uint32_t group = 0;
-        for (size_t k = 0; k < 3; ++k)
-            group = group << 8 | (i + k < credential.size() ? uint8_t(credential[i + k]) : 0);
-        for (size_t k = 0; k < 4; ++k) {
-            text += i + k > credential.size() ? '=' : kAlphabet[group >> (6 * (3 - k)) & 63];
-        }
-    }
-    return text;
-}
-
 bool is_authorized(std::string_view header, const std::vector<std::string>& credentials) {
     // Digests have one length and cannot be steered by who sends the header, so neither can the comparison's
     // time.
     const Hash256 given = crypto::sha256(as_bytes(header));
     bool any = false;
     for (const std::string& credential : credentials) {
-        const Hash256 expected = crypto::sha256(as_bytes(basic_auth(credential)));
+        const Hash256 expected = crypto::sha256(as_bytes(http::basic_auth(credential)));
         uint8_t difference = 0;
         for (size_t i = 0; i < given.size(); ++i) difference = uint8_t(difference | (given[i] ^ expected[i]));
         any |= difference == 0;

@@ -13,11 +13,8 @@ inline constexpr std::string_view kCookieUser = "__cookie__";
 /// nothing when the file cannot be written. It replaces an old one in one step, so no reader sees half of it.
 std::optional<std::string> make_cookie(const std::string& path);
 
-/// The header that a client sends: "Basic <base64 of credential>".
-std::string basic_auth(std::string_view credential);
-
-/// Whether `header` is the basic_auth() of one of the credentials ("user:password"). Takes the same time
-/// whichever byte differs.
+/// Whether `header` is the http::basic_auth() of one of the credentials ("user:password"). Takes the same
+/// time whichever byte differs.
 bool is_authorized(std::string_view header, const std::vector<std::string>& credentials);
 
 }  // namespace daidd::rpc

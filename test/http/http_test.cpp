@@ -8,6 +8,7 @@
 #include <future>
 #include <thread>
 
+#include "http/basic_auth.h"
 #include "http/client.h"
 #include "http/pool.h"
 #include "http/server.h"
@@ -328,6 +329,15 @@ TEST_F(Http, TheClientGivesUp) {
     const auto late = ask("/slow", "", 50);
     ASSERT_FALSE(late);
     EXPECT_EQ(late.error().kind, ClientErrorKind::kTimeout);
+}
+
+TEST(BasicAuth, IsBase64) {
+    EXPECT_EQ(basic_auth(""), "Basic ");
+    EXPECT_EQ(basic_auth("f"), "Basic Zg==");
+    EXPECT_EQ(basic_auth("fo"), "Basic Zm8=");
+    EXPECT_EQ(basic_auth("foo"), "Basic Zm9v");
+    EXPECT_EQ(basic_auth("foobar"), "Basic Zm9vYmFy");
+    EXPECT_EQ(basic_auth("\xff\xfe:\xfd"), "Basic //46/Q==");
 }
 
 TEST(Pool, RunsOrRefusesEachTask) {

@@ -7,12 +7,15 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "http/basic_auth.h"
 #include "rpc/auth.h"
 #include "rpc/context.h"
 #include "rpc/json.h"
 
 namespace daidd::rpc {
 namespace {
+
+using http::basic_auth;
 
 const std::string kCredential = "user:pass word";
 
@@ -191,15 +194,6 @@ TEST(Cookie, IsPrivateAndFresh) {
     EXPECT_EQ(info.st_mode & 0777, 0600u);
     EXPECT_FALSE(make_cookie(directory + "/missing/.cookie"));
     std::filesystem::remove_all(directory);
-}
-
-TEST(BasicAuth, IsBase64) {
-    EXPECT_EQ(basic_auth(""), "Basic ");
-    EXPECT_EQ(basic_auth("f"), "Basic Zg==");
-    EXPECT_EQ(basic_auth("fo"), "Basic Zm8=");
-    EXPECT_EQ(basic_auth("foo"), "Basic Zm9v");
-    EXPECT_EQ(basic_auth("foobar"), "Basic Zm9vYmFy");
-    EXPECT_EQ(basic_auth("\xff\xfe:\xfd"), "Basic //46/Q==");
 }
 
 }  // namespace
