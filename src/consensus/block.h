@@ -38,8 +38,9 @@ struct Block {
 /// SHA256d of the 80 bytes, wire order.
 Hash256 block_hash(const BlockHeader& header);
 
-/// Bitcoin's tree (the odd node is repeated) over txids.
-Hash256 transactions_root(const std::vector<Transaction>& transactions);
+/// Bitcoin's tree (the odd node is repeated) over txids; zeros for no transaction. `mutated` tells whether
+/// some level has an equal pair, so that a shorter list has the same root (CVE-2012-2459).
+Hash256 transactions_root(const std::vector<Transaction>& transactions, bool* mutated = nullptr);
 /// The siblings of transaction 0, from the leaf up: what a sealed header carries.
 std::vector<Hash256> coinbase_path(const std::vector<Transaction>& transactions);
 /// The root over transaction 0 with this path.

@@ -32,6 +32,7 @@ struct Manifest {
     bool operator==(const Manifest&) const = default;
 
     /// The bytes whose H("manifest"; …) is leaf 0 of the model root.
+    /// Requires at most 65,535 linears and operations.
     Bytes encode() const;
     static Result<Manifest, DecodeError> decode(ByteView bytes);
 };

@@ -80,9 +80,9 @@ struct Params {
 
     const BaseModel* find_model(const Hash256& root) const;
 
-    /// The whole spec in canonical bytes; the genesis block commits to H("spec"; these).
-    template <class Self, class Visit>
-    static void fields(Self& self, Visit& visit);
+    /// Every rule-bearing field in canonical bytes; ports and coin type, which bind nobody, are not among
+    /// them. Written only: a spec is read from text. The genesis block commits to H("spec"; these).
+    static void fields(const Params& self, Writer& writer);
 };
 
 /// The largest target: ⌊2²⁵⁶/(256·4096)⌋ − 1, so that no ticket bound exceeds 2²⁵⁶.
@@ -97,8 +97,15 @@ const Params& main_params();
 const Params& test_params();
 /// Trivial target, units of 32 tokens, the generated toy model and the embedded corpus.
 const Params& regtest_params();
+/// regtest's rules over other models and corpora, for tests.
+Params regtest_params_with(std::vector<BaseModel> models, std::vector<Corpus> corpora);
 
-/// The spec's first block: derived from the spec alone, so that other rules are another chain.
+/// H("spec"; bytes of the spec).
+Hash256 spec_hash(const Params& params);
+
+/// The spec's first block: derived from the spec alone, so that other rules are another chain. Its coinbase
+/// pays nobody: output 0 is OP_RETURN <message>, output 1 BIP141's, output 2 the `dai` commitment whose
+/// state root is zeros and whose seal root is spec_hash().
 Block genesis_block(const Params& params);
 
 /// What is wrong with a spec, naming the field; nothing if it can be run.

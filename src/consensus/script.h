@@ -28,6 +28,8 @@ Bytes command_script(CommandType type, ByteView payload);
 /// Nothing if the script is not OP_RETURN with exactly one push that begins with "dai" and a type.
 std::optional<CommandPush> parse_command(ByteView script);
 bool is_op_return(ByteView script);
+/// OP_RETURN <data>, which nothing can spend. Requires at least 2 bytes of data.
+Bytes op_return_script(ByteView data);
 
 /// The coinbase's promise: the state after this block, and the seal.
 struct Commitment {
@@ -46,7 +48,18 @@ Bytes witness_commitment_script(const Hash256& commitment);
 /// BIP34 height as the coinbase's script_sig begins with it.
 Bytes height_script(uint32_t height);
 
-/// BIP341 key path, SIGHASH_DEFAULT only. `spent` are the outputs that the inputs spend, in order.
+/// BIP341 key path, SIGHASH_DEFAULT only. What all inputs share is hashed once, so a transaction of many
+/// inputs costs no quadratic time. `spent` are the outputs that the inputs spend, in order.
+class SignatureHasher {
+public:
+    SignatureHasher(const Transaction& tx, const std::vector<TxOut>& spent);
+    Hash256 hash(size_t input) const;
+
+private:
+    Bytes common_;
+};
+
+/// The same for one input alone. `spent` are the outputs that the inputs spend, in order.
 Hash256 signature_hash(const Transaction& tx, size_t input, const std::vector<TxOut>& spent);
 
 }  // namespace daidd::consensus
