@@ -16,11 +16,11 @@ bool holds_inputs(TxState state) { return state == TxState::kConfirmed || is_wai
 
 }  // namespace
 
-void History::load(std::vector<std::pair<Hash256, Entry>> entries) {
-    for (auto& [txid, entry] : entries) {
+void History::load(std::map<Hash256, Entry> entries) {
+    entries_ = std::move(entries);
+    for (auto& [txid, entry] : entries_) {
         if (entry.state == TxState::kMempool) entry.state = TxState::kInactive;
         next_order_ = std::max(next_order_, entry.order + 1);
-        entries_.emplace(txid, std::move(entry));
     }
     for (const auto& [txid, entry] : entries_) index(txid, entry);
     std::erase_if(live_, [this](const OutPoint& outpoint) { return has_confirmed_spender(outpoint); });

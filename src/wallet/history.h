@@ -26,7 +26,7 @@ public:
 
     /// As they were written, in any order, before anything else is called. What was in the mempool then is
     /// not known to be there now.
-    void load(std::vector<std::pair<Hash256, Entry>> entries);
+    void load(std::map<Hash256, Entry> entries);
 
     /// Takes in the transactions of a block: those that pay or spend the wallet, and those that make a known
     /// one impossible.

@@ -107,6 +107,7 @@ private:
 
     std::optional<Selection> finish_exact(const std::vector<size_t>& path) const {
         std::vector<Candidate> chosen;
+        chosen.reserve(path.size());
         for (const size_t i : path) chosen.push_back(coins_[i]);
         const Amount paid = sum_of(chosen) - target_;
         // Input fees are rounded up one by one, so this fails only where counts grow by a byte.

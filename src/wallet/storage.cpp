@@ -59,7 +59,7 @@ std::optional<Contents> Storage::load() const {
     if (!meta) return std::nullopt;
     Contents contents{.meta = decode_or_throw<Meta>(*meta), .entries = {}, .labels = {}, .blocks = {}};
     view.for_each(kTransactions, {}, [&](ByteView key, ByteView value) {
-        contents.entries.emplace_back(exactly<32>(key), decode_or_throw<StoredEntry>(value).entry);
+        contents.entries.emplace(exactly<32>(key), decode_or_throw<StoredEntry>(value).entry);
         return true;
     });
     view.for_each(kLabels, {}, [&](ByteView key, ByteView value) {

@@ -48,7 +48,7 @@ struct Changes {
 /// Everything in a wallet's directory.
 struct Contents {
     Meta meta;
-    std::vector<std::pair<Hash256, Entry>> entries;
+    std::map<Hash256, Entry> entries;
     std::map<crypto::PublicKey, std::string> labels;
     std::map<uint32_t, Hash256> blocks;
 };
