@@ -87,11 +87,11 @@ Result<Transaction, Error> build_transaction(const SendRequest& request, const S
 
 void sign_transaction(Transaction& tx, const std::vector<TxOut>& spent, const Keyring& keyring) {
     assert(spent.size() == tx.inputs.size());
-    // A signature does not cover witnesses, so each can be put in place at once.
+    const consensus::SignatureHasher hasher{tx, spent};
     for (size_t i = 0; i < tx.inputs.size(); ++i) {
         const auto key = consensus::taproot_key(spent[i].script);
         assert(key);
-        const auto signature = keyring.signing_key(*key).sign(consensus::signature_hash(tx, i, spent));
+        const auto signature = keyring.signing_key(*key).sign(hasher.hash(i));
         tx.inputs[i].witness = {Bytes{signature.begin(), signature.end()}};
     }
 }
