@@ -50,7 +50,9 @@ public:
         for (uint32_t j = 0; j < d.head_dim / 2; ++j) {
             parts_.rope.push_back(uint64_t{0x28BE'60DB'9391'054A} >> (24 * j / d.head_dim));
         }
-        parts_.end_tokens = {kToyEndToken < d.vocabulary ? kToyEndToken : d.vocabulary - 1};
+        for (const uint32_t token : kToyEndTokens) {
+            if (token < d.vocabulary) parts_.end_tokens.push_back(token);
+        }
         make_embedding();
         for (uint32_t l = 0; l < d.layers; ++l) {
             add_norm(d.dim);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "inference/model.h"
 
 namespace daidd::inference {
@@ -15,9 +17,11 @@ struct ToyShape {
     Hash256 seed{};
 };
 
-/// Vocabulary: the 256 bytes, then 8 special tokens, token 256 ends a text. Depths 64 and 128, so every mined
+/// Of the byte tokenizer: <|endoftext|> and <|im_end|>.
+inline constexpr std::array<uint32_t, 2> kToyEndTokens = {256, 258};
+
+/// Vocabulary: the 256 bytes, then 16 special tokens (Tokenizer::bytes). Depths 64 and 128, so every mined
 /// slice has K mod r = 0, and every n is a multiple of 16.
-inline constexpr uint32_t kToyEndToken = 256;
 ToyShape regtest_toy();
 
 /// Requires dimensions that Model::build accepts.
