@@ -188,6 +188,18 @@ TEST_F(SendTest, AbandoningFreesTheCoins) {
     EXPECT_EQ(wallet->abandon(sent->txid)->kind, ErrorKind::kNotAbandonable);
 }
 
+TEST_F(SendTest, AbandonedAfterItsBlockWasTakenBack) {
+    fund(100'000);
+    const auto sent = wallet->send(to_someone(30'000), kNow);
+    ASSERT_TRUE(sent);
+    mine(someone(), {sent->tx});
+    expect_balances(70'000 - sent->fee, 0, 0);
+    undo();
+    expect_balances(0, 0, 0);
+    EXPECT_FALSE(wallet->abandon(sent->txid));
+    expect_balances(100'000, 0, 0);
+}
+
 TEST_F(SendTest, AReorganisationThatTakesTheCoinbaseAbandonsItsSpender) {
     mine(wallet->new_key());
     mine_empty(test_network().maturity);
