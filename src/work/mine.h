@@ -6,6 +6,10 @@
 #include "inference/model.h"
 #include "work/check.h"
 
+namespace daidd::inference {
+class ModelTree;
+}
+
 namespace daidd::work {
 
 /// Texts of the spec's corpora as tokens, in spec order.
@@ -42,7 +46,8 @@ const Hash256& trace_root_of(const UnitRun& run);
 const std::vector<Hash256>& op_roots_of(const UnitRun& run);
 
 /// Draws the tickets of a unit under `parent_hash` until one wins; nothing if none does. `stop` is asked
-/// between groups and ends the search early.
+/// every few milliseconds and ends the search early. `tree` is the model's commitment at the chain's P;
+/// without it a win costs one pass over all weights.
 struct Win {
     Seal seal;
     SealWitness witness;
@@ -51,7 +56,7 @@ std::optional<Win> find_win(
     const inference::Model& model, const consensus::Params& params, const Hash256& parent_hash,
     const consensus::Uint256& target, const UnitRun& run,
     const std::vector<std::shared_ptr<const UnitRun>>& previous,  // nearest first, ≤ 2
-    const std::function<bool()>& stop);
+    const std::function<bool()>& stop, const inference::ModelTree* tree = nullptr);
 
 /// Re-runs one opened unit and compares with what was claimed.
 struct UnitReport {

@@ -1,0 +1,64 @@
+#include "work/ticket.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "crypto/hash.h"
+#include "inference/manifest.h"
+#include "inference/noised.h"
+#include "work/bytes.h"
+
+namespace daidd::work {
+
+using inference::kSliceColumns;
+using inference::kTile;
+
+bool wins(const Hash256& ticket, const consensus::Uint256& target, uint32_t k) {
+    const auto bound = target.times(uint64_t{256} * k);
+    return !bound || consensus::Uint256::from_bytes(ticket) <= *bound;
+}
+
+std::vector<Slice> slices(uint32_t k) {
+    assert(k > 0 && k <= inference::kDepthMax);
+    std::vector<Slice> result;
+    for (uint32_t start = 0; start < k; start += kSliceColumns)
+        result.push_back({.start = start, .columns = std::min(kSliceColumns, k - start)});
+    return result;
+}
+
+bool gives_tickets(const Slice& slice) { return slice.columns % inference::step_for(slice.columns) == 0; }
+
+Hash256 noise_seed(const Hash256& parent_hash, const Hash256& unit, const TicketPlace& place,
+                   const Hash256& group_root) {
+    return crypto::hash("noise", {parent_hash, unit, joined(place.op, place.slice, place.group), group_root});
+}
+
+std::vector<int8_t> noise_block(const Hash256& seed, uint32_t r) {
+    Bytes stream(size_t{kTile} * r);
+    crypto::xof("E", seed, stream);
+    std::vector<int8_t> noise(stream.size());
+    for (size_t i = 0; i < stream.size(); ++i) noise[i] = int8_t((stream[i] & 127) - 64);
+    return noise;
+}
+
+std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& slice,
+                                const std::vector<int8_t>& noise) {
+    const size_t r = noise.size() / kTile;
+    assert(codes.size() >= (kTile - 1) * row_bytes + slice.start + slice.columns);
+    assert(slice.columns % r == 0);
+    std::vector<int8_t> rows(size_t{kTile} * slice.columns);
+    for (size_t u = 0; u < kTile; ++u) {
+        const uint8_t* clean = codes.data() + u * row_bytes + slice.start;
+        int8_t* out = rows.data() + u * slice.columns;
+        for (size_t step = 0; step < slice.columns; step += r) {
+            for (size_t t = 0; t < r; ++t) out[step + t] = int8_t(int8_t(clean[step + t]) + noise[u * r + t]);
+        }
+    }
+    return rows;
+}
+
+Hash256 ticket_of(const Hash256& seed, uint16_t tile, std::span<const uint32_t> words) {
+    return crypto::hash("ticket", {seed, joined(tile), u32_bytes(words)});
+}
+
+}  // namespace daidd::work

@@ -1,0 +1,63 @@
+#include "work/unit_run.h"
+
+#include <cassert>
+
+namespace daidd::work {
+
+TraceHasher::TraceHasher(const inference::Model& model, const Hash256& key, bool keep_operands)
+    : key_{key}, kept_(model.plan().tensors.size()), operands_(model.plan().tensors.size()) {
+    if (!keep_operands) return;
+    for (const inference::Operand& operand : model.plan().operands) kept_[operand.tensor] = true;
+}
+
+void TraceHasher::rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t first_position,
+                       ByteView rows) {
+    // A unit is one forward pass, so every tensor comes once and whole.
+    assert(first_position == 0 && tensor == trace_.op_roots().size());
+    trace_.add_tensor(token_leaves(key_, rows, info.rows, info.row_bytes));
+    if (kept_[tensor]) operands_[tensor].assign(rows.begin(), rows.end());
+}
+
+bool run_tokens(const inference::Model& model, const std::vector<uint32_t>& tokens, unsigned threads,
+                TraceHasher& hasher) {
+    if (tokens.size() > model.dimensions().context) return false;
+    inference::Sequence sequence{model, uint32_t(tokens.size())};
+    const auto backend = model.packed() != nullptr ? inference::best_backend() : inference::Backend::kScalar;
+    const inference::ForwardOptions options{
+        .logits = inference::Logits::kNone, .trace = &hasher, .threads = threads};
+    return bool(inference::forward(model, backend, sequence, tokens, options));
+}
+
+UnitRun::UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content,
+                 unsigned threads)
+    : preimage{unit},
+      content{std::move(unit_content)},
+      id{unit_id(unit)},
+      hasher{model, id, /*keep_operands=*/unit.seq > 0} {
+    const bool ran = run_tokens(model, content.tokens, threads, hasher);
+    assert(ran);
+    trace_root = hasher.trace().root();
+}
+
+std::shared_ptr<const UnitRun> run_unit(const inference::Model& model, const consensus::Manifest& manifest,
+                                        const UnitPreimage& preimage, Content content, unsigned threads) {
+    assert(content.tokens.size() == manifest.unit_tokens);
+    assert(model.plan().tensors.size() == manifest.tensors);
+    return std::make_shared<const UnitRun>(model, preimage, std::move(content), threads);
+}
+
+const UnitPreimage& preimage_of(const UnitRun& run) { return run.preimage; }
+const Content& content_of(const UnitRun& run) { return run.content; }
+const Hash256& id_of(const UnitRun& run) { return run.id; }
+const Hash256& trace_root_of(const UnitRun& run) { return run.trace_root; }
+const std::vector<Hash256>& op_roots_of(const UnitRun& run) { return run.hasher.trace().op_roots(); }
+
+std::vector<Hash256> trace_op_roots(const inference::Model& model, const Hash256& key,
+                                    const std::vector<uint32_t>& tokens, unsigned threads) {
+    TraceHasher hasher{model, key, /*keep_operands=*/false};
+    const bool ran = run_tokens(model, tokens, threads, hasher);
+    assert(ran);
+    return hasher.trace().op_roots();
+}
+
+}  // namespace daidd::work

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "inference/forward.h"
+#include "work/mine.h"
+#include "work/trace.h"
+
+namespace daidd::work {
+
+/// Hashes the trace of one forward pass as it comes, and keeps the rows that tickets are drawn from.
+class TraceHasher final : public inference::TraceSink {
+public:
+    /// `key` is the unit's id. `keep_operands`: without it only the hashes stay.
+    TraceHasher(const inference::Model& model, const Hash256& key, bool keep_operands);
+
+    void rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t first_position,
+              ByteView rows) override;
+
+    const Trace& trace() const { return trace_; }
+    /// All rows of a mined tensor, row_bytes each; empty for the others.
+    const Bytes& operand(size_t tensor) const { return operands_[tensor]; }
+
+private:
+    Hash256 key_;
+    Trace trace_;
+    std::vector<bool> kept_;  // by tensor
+    std::vector<Bytes> operands_;
+};
+
+class UnitRun {
+public:
+    UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content, unsigned threads);
+
+    UnitPreimage preimage;
+    Content content;
+    Hash256 id;
+    TraceHasher hasher;
+    Hash256 trace_root;
+};
+
+/// The teacher-forced pass of `tokens` into `hasher`; false if the model cannot run them.
+bool run_tokens(const inference::Model& model, const std::vector<uint32_t>& tokens, unsigned threads,
+                TraceHasher& hasher);
+
+}  // namespace daidd::work
