@@ -1,5 +1,6 @@
 #pragma once
 
+#include "consensus/block.h"
 #include "consensus/command.h"
 
 namespace daidd::consensus {
@@ -24,6 +25,16 @@ struct Broken {
 /// the hash, the hash itself is not to be marked invalid.
 [[nodiscard]] std::optional<Broken> check_block(const Block& block, const Params& params);
 bool is_mutation(const Broken& broken);
+
+/// The part of it that a coinbase shows without its block, as a sealed header carries it.
+[[nodiscard]] std::optional<Broken> check_coinbase_form(const Transaction& coinbase);
+/// The sealer, BIP141's commitment, the `dai` commitment; payouts follow.
+inline constexpr size_t kCoinbaseOutputsMin = 3;
+/// Bitcoin's last by number (BIP65); versions below it were retired one by one.
+inline constexpr int32_t kHeaderVersionMin = 4;
+
+/// Payload bytes of a transaction's commands: what Params::commands_bytes_max bounds in a block.
+size_t commands_bytes(const Transaction& tx);
 
 /// What a header is checked against.
 struct HeaderContext {

@@ -110,6 +110,12 @@ Bytes witness_commitment_script(const Hash256& commitment) {
     return op_return_script(data.take());
 }
 
+bool is_witness_commitment(ByteView script) {
+    const auto push = single_push(script);
+    return push && push->size() == kWitnessCommitmentTag.size() + kZeroHash.size() &&
+           std::equal(kWitnessCommitmentTag.begin(), kWitnessCommitmentTag.end(), push->begin());
+}
+
 Bytes height_script(uint32_t height) {
     if (height == 0) return {0};
     if (height <= 16) return {uint8_t(kOp1 - 1 + height)};

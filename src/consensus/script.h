@@ -44,6 +44,7 @@ struct Commitment {
 
 /// BIP141's output: OP_RETURN <aa21a9ed ‖ commitment>.
 Bytes witness_commitment_script(const Hash256& commitment);
+bool is_witness_commitment(ByteView script);
 
 /// BIP34 height as the coinbase's script_sig begins with it.
 Bytes height_script(uint32_t height);

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "consensus/check.h"
+#include "consensus/command.h"
+
+namespace daidd::consensus {
+
+/// What is wrong with a command of an ordinary transaction before any state is known: its type, the bytes
+/// of its payload, and the fields that the spec alone bounds. The token names the field.
+[[nodiscard]] std::optional<Broken> check_command(const CommandPush& push, const Params& params);
+
+}  // namespace daidd::consensus
