@@ -89,7 +89,7 @@ TEST(Forward, GivesTheSameBitsHoweverItRuns) {
         const Outcome expected = run(model, Backend::kScalar, tokens, 0);
         for (const Backend backend : {Backend::kScalar, Backend::kAvx2}) {
             if (!is_supported(backend)) continue;
-            for (const size_t chunk : {1, 5, 16, 0}) {
+            for (const size_t chunk : {1u, 5u, 16u, 0u}) {
                 EXPECT_EQ(run(model, backend, tokens, chunk), expected)
                     << to_string(backend) << " chunk " << chunk;
             }
