@@ -1,0 +1,59 @@
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "inference/forward.h"
+#include "inference/manifest.h"
+#include "inference/model_file.h"
+#include "inference/toy.h"
+
+// Reads a model file as anybody may offer it. The input is a list of patches (offset u24, byte) to an honest
+// file, so that mutations get past the container; what loads must run, and give the same on every backend.
+
+namespace daidd::inference {
+namespace {
+
+Bytes honest_file() {
+    ToyShape shape;
+    shape.dimensions = {.vocabulary = 20,
+                        .layers = 1,
+                        .dim = 20,
+                        .ffn = 12,
+                        .heads = 2,
+                        .kv_heads = 1,
+                        .head_dim = 16,
+                        .context = 8};
+    shape.bias = shape.gains = true;
+    GgufWriter writer;
+    write_model(make_toy(shape), writer);
+    return writer.finish();
+}
+
+std::vector<Bytes> run(const Model& model, Backend backend) {
+    Sequence sequence{model, std::min(3u, model.dimensions().context)};
+    const std::vector<uint32_t> tokens(sequence.capacity(), model.dimensions().vocabulary - 1);
+    TraceRecorder trace{model};
+    const auto logits = *forward(model, backend, sequence, tokens, {.logits = Logits::kAll, .trace = &trace});
+    const auto* bytes = reinterpret_cast<const uint8_t*>(logits.data());
+    trace.tensors.emplace_back(bytes, bytes + 4 * logits.size());
+    return trace.tensors;
+}
+
+}  // namespace
+}  // namespace daidd::inference
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    using namespace daidd::inference;
+    static const daidd::Bytes honest = honest_file();
+    daidd::Bytes bytes = honest;
+    for (size_t i = 0; i + 4 <= size; i += 4) {
+        const size_t offset = data[i] | size_t{data[i + 1]} << 8 | size_t{data[i + 2]} << 16;
+        bytes[offset % bytes.size()] = data[i + 3];
+    }
+    const auto model = Model::load(bytes);
+    if (!model) return 0;
+    const auto expected = run(*model, Backend::kScalar);
+    if (run(*model, best_backend()) != expected) std::abort();
+    if (ModelTree(*model, 16).manifest().tensors != expected.size() - 1) std::abort();
+    return 0;
+}
