@@ -1,57 +1,67 @@
 #include "inference/parallel.h"
 
-#include <condition_variable>
-#include <mutex>
+#include <atomic>
 #include <thread>
 #include <vector>
 
 namespace daidd::inference {
 
+namespace {
+
+/// A decoded token hands out work 150 times, some 40 µs apart: sleeping in between would cost as much as the
+/// work. After this many looks a thread sleeps.
+constexpr int kLooks = 100;
+
+template <class T>
+void wait_while(const std::atomic<T>& value, T old) {
+    for (int i = 0; i < kLooks; ++i) {
+        if (value.load(std::memory_order_acquire) != old) return;
+        std::this_thread::yield();
+    }
+    value.wait(old, std::memory_order_acquire);
+}
+
+}  // namespace
+
 struct Parallel::State {
-    std::mutex mutex;
-    std::condition_variable wake, done;
+    std::atomic<uint64_t> round{0};
+    std::atomic<unsigned> busy{0};
+    // Written before `round` moves on, read after.
     const std::function<void(uint32_t, uint32_t, unsigned)>* work = nullptr;
     uint32_t count = 0;
-    uint64_t round = 0;
-    unsigned busy = 0;
+    unsigned parts = 1;
     bool stop = false;
     std::vector<std::thread> threads;
 
     void run_part(unsigned part) const {
-        const uint64_t parts = threads.size() + 1;
         const auto begin = uint32_t(count * uint64_t{part} / parts);
         const auto end = uint32_t(count * (uint64_t{part} + 1) / parts);
         if (begin < end) (*work)(begin, end, part);
     }
 
     void serve(unsigned part) {
-        uint64_t seen = 0;
-        while (true) {
-            {
-                std::unique_lock lock{mutex};
-                wake.wait(lock, [&] { return stop || round != seen; });
-                if (stop) return;
-                seen = round;
-            }
+        for (uint64_t seen = 0;; ++seen) {
+            wait_while(round, seen);
+            if (stop) return;
             run_part(part);
-            const std::scoped_lock lock{mutex};
-            if (--busy == 0) done.notify_one();
+            if (busy.fetch_sub(1, std::memory_order_acq_rel) == 1) busy.notify_one();
         }
+    }
+
+    void next_round() {
+        round.fetch_add(1, std::memory_order_release);
+        round.notify_all();
     }
 };
 
 Parallel::Parallel(unsigned threads) : state_{std::make_unique<State>()} {
-    // All are made before any runs: run_part() reads the vector's size.
-    const std::scoped_lock lock{state_->mutex};
     for (unsigned i = 1; i < threads; ++i) state_->threads.emplace_back([this, i] { state_->serve(i); });
+    state_->parts = size();
 }
 
 Parallel::~Parallel() {
-    {
-        const std::scoped_lock lock{state_->mutex};
-        state_->stop = true;
-    }
-    state_->wake.notify_all();
+    state_->stop = true;
+    state_->next_round();
     for (std::thread& thread : state_->threads) thread.join();
 }
 
@@ -59,21 +69,19 @@ unsigned Parallel::size() const { return unsigned(state_->threads.size() + 1); }
 
 void Parallel::run(uint32_t count, const std::function<void(uint32_t, uint32_t, unsigned)>& work) {
     State& state = *state_;
-    if (state.threads.empty()) {
+    if (state.threads.empty() || count <= 1) {
         if (count > 0) work(0, count, 0);
         return;
     }
-    {
-        const std::scoped_lock lock{state.mutex};
-        state.work = &work;
-        state.count = count;
-        state.busy = unsigned(state.threads.size());
-        ++state.round;
-    }
-    state.wake.notify_all();
+    state.work = &work;
+    state.count = count;
+    state.busy.store(unsigned(state.threads.size()), std::memory_order_relaxed);
+    state.next_round();
     state.run_part(0);
-    std::unique_lock lock{state.mutex};
-    state.done.wait(lock, [&] { return state.busy == 0; });
+    for (unsigned left = state.busy.load(std::memory_order_acquire); left != 0;
+         left = state.busy.load(std::memory_order_acquire)) {
+        wait_while(state.busy, left);
+    }
 }
 
 }  // namespace daidd::inference
