@@ -120,8 +120,10 @@ class Model {
 public:
     /// Checks every number. `backend`: the fastest one the model shall run on (packs the weights once).
     static Result<Model, ModelError> build(ModelParts parts, Backend backend = best_backend());
-    /// From the bytes of a model file (model_file.h), which must outlive the model.
-    static Result<Model, ModelError> load(ByteView file, Backend backend = best_backend());
+    /// From the bytes of a model file (model_file.h). They live as long as the model: by `memory`, which the
+    /// model keeps, or because the caller sees to it.
+    static Result<Model, ModelError> load(ByteView file, Backend backend = best_backend(),
+                                          std::shared_ptr<const void> memory = nullptr);
 
     const ModelParts& parts() const { return state_->parts; }
     const Dimensions& dimensions() const { return state_->parts.dimensions; }

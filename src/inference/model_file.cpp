@@ -237,11 +237,12 @@ void write_model(const ModelParts& source, GgufWriter& writer) {
     }
 }
 
-Result<Model, ModelError> Model::load(ByteView file, Backend backend) {
+Result<Model, ModelError> Model::load(ByteView file, Backend backend, std::shared_ptr<const void> memory) {
     const auto gguf = GgufFile::parse(file);
     if (!gguf) return Fail{ModelError{ModelErrorReason::kBadContainer, to_string(gguf.error())}};
     auto parts = read_model(*gguf);
     if (!parts) return Fail{parts.error()};
+    parts->memory = std::move(memory);
     return build(*std::move(parts), backend);
 }
 

@@ -102,16 +102,23 @@ int32_t linear_output(int64_t sum, Scale factor, uint16_t mw, uint8_t ew, int32_
     return sat(rsh(sum * factor.m * mw, factor.e + int(ew) - int(fx)) + bias);
 }
 
+namespace {
+
+/// Exact: 2^15 · 2^7 · 2^7 at most.
+int32_t dot(std::span<const int8_t> codes, std::span<const int8_t> weights) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < codes.size(); ++i) sum += codes[i] * weights[i];
+    return sum;
+}
+
+}  // namespace
+
 int32_t linear_element(std::span<const int8_t> high, std::span<const int8_t> low, Scale factor,
                        std::span<const int8_t> weights, uint16_t mw, uint8_t ew, int32_t bias, uint32_t fx) {
     assert(high.size() == weights.size() && high.size() <= kDepthMax);
     assert(low.empty() || low.size() == high.size());
-    int64_t sum = 0;
-    for (size_t i = 0; i < high.size(); ++i) {
-        const int32_t code = low.empty() ? high[i] : 128 * high[i] + low[i];
-        sum += int64_t{code} * weights[i];
-    }
-    return linear_output(sum, factor, mw, ew, bias, fx);
+    const int64_t top = dot(high, weights);
+    return linear_output(low.empty() ? top : 128 * top + dot(low, weights), factor, mw, ew, bias, fx);
 }
 
 namespace {

@@ -166,6 +166,19 @@ std::string load_error(ByteView file) {
     return model ? "none" : model.error().text();
 }
 
+TEST(ModelFile, KeepsItsMemory) {
+    auto bytes = std::make_shared<const Bytes>(file_of(make_toy(regtest_toy())));
+    const std::weak_ptr<const Bytes> watch = bytes;
+    {
+        const auto model = Model::load(*bytes, Backend::kScalar, bytes);
+        bytes.reset();
+        EXPECT_FALSE(watch.expired());
+        EXPECT_EQ((ModelTree{*model, 32}.root()),
+                  (ModelTree{*Model::build(make_toy(regtest_toy())), 32}.root()));
+    }
+    EXPECT_TRUE(watch.expired());
+}
+
 TEST(ModelFile, RefusesOtherArchitecturesByName) {
     GgufWriter writer;
     writer.add_text("general.architecture", "mamba");
