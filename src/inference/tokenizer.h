@@ -10,10 +10,13 @@
 
 namespace daidd::inference {
 
-/// The tokenizer of generated models: ids 0..255 are the bytes, then these.
-inline constexpr std::array<std::string_view, 8> kByteSpecials{
-    "<|endoftext|>",  "<|im_start|>",   "<|im_end|>",     "<|reserved_0|>",
-    "<|reserved_1|>", "<|reserved_2|>", "<|reserved_3|>", "<|reserved_4|>"};
+/// The tokenizer of generated models: ids 0..255 are the bytes, then these. Sixteen of them, so that the
+/// vocabulary is a multiple of 16 and every column of the head can be mined.
+inline constexpr std::array<std::string_view, 16> kByteSpecials{
+    "<|endoftext|>",   "<|im_start|>",    "<|im_end|>",      "<|reserved_3|>",
+    "<|reserved_4|>",  "<|reserved_5|>",  "<|reserved_6|>",  "<|reserved_7|>",
+    "<|reserved_8|>",  "<|reserved_9|>",  "<|reserved_10|>", "<|reserved_11|>",
+    "<|reserved_12|>", "<|reserved_13|>", "<|reserved_14|>", "<|reserved_15|>"};
 inline constexpr uint32_t kByteVocabulary = 256 + uint32_t(kByteSpecials.size());
 
 // Limits of a vocabulary. Gemma's has 2^18 entries; the longest known token is a run of 256 blanks.

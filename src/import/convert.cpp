@@ -1,0 +1,29 @@
+#include "import/convert.h"
+
+#include "inference/gguf_writer.h"
+#include "inference/model_file.h"
+
+namespace daidd::import {
+
+namespace {
+
+/// Fields of the source that the integer model keeps: what it is and under which licence, and its words.
+bool is_kept(std::string_view key) {
+    return key == "general.name" || key == "general.license" || key.starts_with("tokenizer.");
+}
+
+}  // namespace
+
+Result<Bytes, inference::GgufError> convert(const inference::GgufFile& source, const ImportOptions& options) {
+    const auto parts = import_llama(source, options);
+    if (!parts) return Fail{parts.error()};
+    inference::GgufWriter writer;
+    inference::write_model(*parts, writer);
+    writer.add_text("dai.precision", options.precision == Precision::kFast ? "fast" : "exact");
+    for (const auto& field : source.fields()) {
+        if (is_kept(field.key)) writer.add_value(field.key, field.value);
+    }
+    return writer.finish();
+}
+
+}  // namespace daidd::import

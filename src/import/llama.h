@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+
+#include "inference/gguf.h"
+#include "inference/model.h"
+
+namespace daidd::import {
+
+/// kFast: the residual stream is rotated by a random orthogonal matrix and values by a Hadamard matrix, both
+/// folded into the weights, so that one 7-bit plane holds most operands. kExact: no rotation, norm gains
+/// kept, two planes everywhere: closer to floating point, twice the multiply-adds.
+enum class Precision : uint8_t { kFast, kExact };
+
+struct ImportOptions {
+    Precision precision = Precision::kFast;
+    unsigned threads = 1;  ///< never changes a bit
+    /// Told after each step; may be empty.
+    std::function<void(uint32_t step, uint32_t steps)> progress;
+};
+
+/// Fraction bits of imported models: residuals of SmolLM2 reach 25,336, which 14 leaves room for.
+inline constexpr uint32_t kImportFx = 14;
+
+/// The integer model of a GGUF file of architecture "llama" with F32, F16, Q8_0 or Q4_1 tensors. The same
+/// file and precision give the same bits with every compiler and on every machine. Refuses, by the name of
+/// the field or tensor: another architecture, rope scaling, a tensor that is missing, has another shape or
+/// that a Llama model does not have, numbers that are not finite or outside what the integer model can hold.
+Result<inference::ModelParts, inference::GgufError> import_llama(const inference::GgufFile& source,
+                                                                 const ImportOptions& options);
+
+}  // namespace daidd::import

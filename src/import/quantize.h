@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+
+#include "import/matrix.h"
+
+namespace daidd::import {
+
+/// Codes of a matrix with one scale mw · 2^−ew a row, mw in [512, 1023], ew in [8, 30]; the scale is rounded
+/// up, so no code exceeds the largest one.
+template <class Code>
+struct QuantizedRows {
+    std::vector<Code> codes;
+    std::vector<uint16_t> mw;
+    std::vector<uint8_t> ew;
+};
+
+/// Appends the rows of `a` as codes of at most `code_max`. False, and nothing said about `to`, if a value is
+/// not finite or too large for any scale.
+template <class Code>
+[[nodiscard]] bool append_rows(const Matrix& a, int32_t code_max, QuantizedRows<Code>& to);
+
+extern template bool append_rows(const Matrix&, int32_t, QuantizedRows<int8_t>&);
+extern template bool append_rows(const Matrix&, int32_t, QuantizedRows<int16_t>&);
+
+/// gain = gq · 2^−(15 + ge), |gq| <= 2^15, ge as large as it may be up to 16.
+struct QuantizedGain {
+    std::vector<int32_t> gq;
+    int32_t ge = 0;
+};
+/// Nothing if a gain is not finite or too large.
+std::optional<QuantizedGain> quantize_gain(std::span<const double> gains);
+
+}  // namespace daidd::import

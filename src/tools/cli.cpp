@@ -1,0 +1,132 @@
+#include "tools/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+
+#include "tools/commands.h"
+
+namespace daidd::tools {
+namespace {
+
+/// Bitcoin Core's manners: a long option may have one dash.
+std::vector<std::string> arguments_of(int argc, char** argv) {
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    for (auto& argument : arguments) {
+        if (argument.size() > 2 && argument[0] == '-' && std::isalpha(uint8_t(argument[1]))) {
+            argument.insert(0, "-");
+        }
+    }
+    std::ranges::reverse(arguments);  // as CLI11 takes them
+    return arguments;
+}
+
+struct Commands {
+    ConvertArguments convert;
+    InspectArguments inspect;
+    RunArguments run;
+    EvalArguments eval;
+    TokenizeArguments tokenize;
+    BenchArguments bench;
+    ChainSpecArguments chain_spec;
+};
+
+void add_convert(CLI::App& app, Commands& commands) {
+    auto* convert =
+        app.add_subcommand("convert", "A GGUF model to integers; the same file gives the same bits");
+    convert->add_option("source", commands.convert.source, "GGUF file (F32, F16, Q8_0, Q4_1)")->required();
+    convert->add_option("target", commands.convert.target, "integer model file to write")->required();
+    const std::map<std::string, import::Precision> precisions{{"fast", import::Precision::kFast},
+                                                              {"exact", import::Precision::kExact}};
+    convert->add_option("--precision", commands.convert.precision, "fast (default) or exact")
+        ->transform(CLI::CheckedTransformer(precisions));
+    convert->add_option("--threads", commands.convert.threads)->check(CLI::Range(1, 64));
+}
+
+void add_run(CLI::App& app, Commands& commands) {
+    auto* run = app.add_subcommand("run", "Answers a prompt");
+    run->add_option("model", commands.run.model, "integer model file")->required();
+    run->add_option("--prompt", commands.run.prompt, "what the user says")->required();
+    run->add_option("--max-tokens", commands.run.max_tokens)->check(CLI::Range(1, 100'000));
+    run->add_option("--temperature", commands.run.temperature, "0 (default): greedy; at most 256");
+    run->add_option("--seed", commands.run.seed);
+    run->add_option("--backend", commands.run.backend, "scalar or avx2");
+    run->add_option("--threads", commands.run.threads)->check(CLI::Range(1, 64));
+    run->add_flag("--raw", commands.run.raw, "the prompt as it is, without the chat template");
+    run->add_flag("--json", commands.run.json);
+}
+
+void add_eval(CLI::App& app, Commands& commands) {
+    auto* eval = app.add_subcommand("eval", "Perplexity of a text, in whole windows");
+    eval->add_option("model", commands.eval.model, "integer model file")->required();
+    eval->add_option("text", commands.eval.text, "text file")->required();
+    eval->add_option("--window", commands.eval.window)->check(CLI::Range(2, 100'000));
+    eval->add_option("--max-windows", commands.eval.windows_max, "0 (default): all");
+    eval->add_option("--backend", commands.eval.backend, "scalar or avx2");
+    eval->add_option("--threads", commands.eval.threads)->check(CLI::Range(1, 64));
+    eval->add_flag("--json", commands.eval.json);
+
+    auto* tokenize = app.add_subcommand("tokenize", "Token ids of a text file, as JSON");
+    tokenize->add_option("model", commands.tokenize.model, "integer model file")->required();
+    tokenize->add_option("text", commands.tokenize.text, "text file")->required();
+    tokenize->add_flag("--chat", commands.tokenize.chat, "as a user's message in the chat template");
+}
+
+void add_others(CLI::App& app, Commands& commands) {
+    auto* inspect = app.add_subcommand("inspect", "Shapes, operations and roots of a model");
+    inspect->add_option("model", commands.inspect.model, "integer model file")->required();
+    inspect->add_option("--unit", commands.inspect.unit_tokens, "tokens of a unit: the root depends on it")
+        ->check(CLI::Range(16, 32'768));
+    inspect->add_flag("--json", commands.inspect.json);
+
+    auto* bench = app.add_subcommand("bench", "Speed of this machine");
+    bench->add_option("model", commands.bench.model, "integer model file")->required();
+    bench->add_option("--threads", commands.bench.threads)->check(CLI::Range(1, 64));
+    bench->add_option("--backend", commands.bench.backend, "scalar or avx2");
+    bench->add_flag("--json", commands.bench.json);
+
+    auto* spec =
+        app.add_subcommand("chainspec", "A chain spec whose base model is this one, for daidd -chain=FILE");
+    spec->add_option("model", commands.chain_spec.model, "integer model file")->required();
+    spec->add_option("--name", commands.chain_spec.name, "of the network");
+    spec->add_option("--unit", commands.chain_spec.unit_tokens, "tokens of a unit")
+        ->check(CLI::Range(16, 32'768));
+
+    for (const char* name : {"train", "verify"}) {
+        app.add_subcommand(name, "not available in this version")->allow_extras();
+    }
+}
+
+Outcome dispatch(const std::string& name, const Commands& commands) {
+    if (name == "convert") return convert(commands.convert);
+    if (name == "inspect") return inspect(commands.inspect);
+    if (name == "run") return run(commands.run);
+    if (name == "eval") return eval(commands.eval);
+    if (name == "tokenize") return tokenize(commands.tokenize);
+    if (name == "bench") return bench(commands.bench);
+    if (name == "chainspec") return chain_spec(commands.chain_spec);
+    return "'" + name + "' is not available in this version";
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+    CLI::App app{"dai-model: convert, inspect, run and measure integer models"};
+    app.require_subcommand(1);
+    Commands commands;
+    add_convert(app, commands);
+    add_run(app, commands);
+    add_eval(app, commands);
+    add_others(app, commands);
+    try {
+        app.parse(arguments_of(argc, argv));
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 1;
+    }
+    const auto error = dispatch(app.get_subcommands()[0]->get_name(), commands);
+    if (!error) return 0;
+    std::cerr << "dai-model: " << *error << "\n";
+    return 1;
+}
+
+}  // namespace daidd::tools

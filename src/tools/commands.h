@@ -1,0 +1,68 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "import/llama.h"
+
+namespace daidd::tools {
+
+/// Every command prints its result and returns nothing, or the sentence to fail with.
+using Outcome = std::optional<std::string>;
+
+struct ConvertArguments {
+    std::string source, target;
+    import::Precision precision = import::Precision::kFast;
+    unsigned threads = 2;
+};
+Outcome convert(const ConvertArguments& arguments);
+
+struct InspectArguments {
+    std::string model;
+    uint32_t unit_tokens = 1024;
+    bool json = false;
+};
+Outcome inspect(const InspectArguments& arguments);
+
+struct RunArguments {
+    std::string model, prompt, backend;
+    uint32_t max_tokens = 128;
+    uint64_t seed = 0;
+    std::string temperature = "0";  ///< decimal; 0: greedy
+    unsigned threads = 1;
+    bool raw = false;  ///< the prompt as it is, without the chat template
+    bool json = false;
+};
+Outcome run(const RunArguments& arguments);
+
+struct EvalArguments {
+    std::string model, text, backend;
+    uint32_t window = 512;
+    uint32_t windows_max = 0;  ///< 0: all
+    unsigned threads = 1;
+    bool json = false;
+};
+Outcome eval(const EvalArguments& arguments);
+
+struct TokenizeArguments {
+    std::string model, text;
+    bool chat = false;  ///< as a user's message in the chat template
+};
+Outcome tokenize(const TokenizeArguments& arguments);
+
+struct BenchArguments {
+    std::string model, backend;
+    unsigned threads = 1;
+    uint32_t prompt_tokens = 128;
+    uint32_t decode_tokens = 64;
+    bool json = false;
+};
+Outcome bench(const BenchArguments& arguments);
+
+struct ChainSpecArguments {
+    std::string model, name = "private";
+    uint32_t unit_tokens = 64;
+};
+Outcome chain_spec(const ChainSpecArguments& arguments);
+
+}  // namespace daidd::tools

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "inference/chat_template.h"
+#include "inference/model.h"
+
+namespace daidd::tools {
+
+/// A model file and how its tokens are read.
+struct LoadedModel {
+    inference::Model model;
+    inference::Tokenizer tokenizer;
+    inference::ChatTemplate chat;
+    std::string precision;  ///< as the importer named it
+};
+
+/// The error is a sentence that names the file and the field.
+Result<LoadedModel, std::string> load_model(const std::string& path, inference::Backend backend);
+
+/// "scalar" or "avx2", if this processor can run it; empty: the fastest. Others are named in the error.
+Result<inference::Backend, std::string> parse_backend(const std::string& name);
+
+/// P of the main network: the model root that is shown where no chain is named.
+inline constexpr uint32_t kMainUnitTokens = 1024;
+
+}  // namespace daidd::tools
