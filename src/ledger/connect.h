@@ -58,7 +58,10 @@ struct Cost {
 };
 Cost cost_of(size_t prompt_tokens, size_t answer_tokens, const consensus::Params& params);
 
-/// Whether `worker` may answer the job in a block at `height` ("Who may answer", protocol §5).
+/// The first receipt of a job comes so many blocks after it: the beacon of the block between assigns it.
+inline constexpr uint32_t kAssignBlocks = 2;
+/// Whether `worker` may answer the job in a block at `height` ("Who may answer", doc/protocol.md). `beacon`
+/// is that of the block after the job's.
 bool is_assigned(const Hash256& job, const JobRecord& record, const crypto::PublicKey& worker,
                  uint32_t height, const Hash256& beacon, const consensus::Params& params);
 
