@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "consensus/uint256.h"
+#include "crypto/hash.h"
 #include "ledger/lookup.h"
 #include "ledger/state_tree.h"
 
