@@ -103,8 +103,9 @@ public:
     /// Whether blocks are being fetched that this node has headers of.
     bool syncing() const;
 
+    struct Impl;  ///< of manager.h
+
 private:
-    struct Impl;
     std::unique_ptr<Impl> impl_;
 };
 

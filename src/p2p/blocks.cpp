@@ -1,0 +1,116 @@
+#include "p2p/manager.h"
+#include "util/log.h"
+
+namespace daidd::p2p {
+
+void PeerManager::Impl::fetch_blocks(const PeerPtr& peer) {
+    if (peer->dropped || !peer->info.handshake_done || submitting >= kDownloadWindow) return;
+    const auto hashes = download.next(peer->info.id, Clock::now());
+    if (hashes.empty()) return;
+    InventoryMessage request;
+    for (const Hash256& hash : hashes) request.items.push_back({uint32_t(ItemType::kBlock), hash});
+    send(peer, command::kGetData, request);
+}
+
+void PeerManager::Impl::on_block(const PeerPtr& peer, ByteView payload) {
+    auto block = decode<work::SealedBlock>(payload);
+    if (!block) return punish(peer, kBanScore, "malformed block");
+    const Hash256 hash = consensus::block_hash(block->block.header);
+    peer->known.insert(hash);
+    // What was not asked for is not kept: a block's weight is known from its header alone.
+    if (!download.received(peer->info.id, hash, payload.size(), Clock::now())) return;
+    buffered[hash] = {std::make_shared<work::SealedBlock>(std::move(*block)), peer->info.id};
+    submit_ready();
+    fetch_blocks(peer);
+}
+
+void PeerManager::Impl::submit_ready() {
+    for (const Hash256& hash : download.take_ready()) {
+        const auto found = buffered.find(hash);
+        const Buffered taken = std::move(found->second);
+        buffered.erase(found);
+        ++submitting;
+        const bool posted = validation.post([this, hash, taken] {
+            const auto result = chain.submit(*taken.block, unix_time_s());
+            later([this, hash, id = taken.peer, result] {
+                --submitting;
+                const auto peer = find_peer(id);
+                if (result.status != chain::SubmitStatus::kRejected) {
+                    if (!peer) return;
+                    if (const auto info = chain.snapshot()->find_header(hash))
+                        peer->info.synced_blocks = std::max(peer->info.synced_blocks, int64_t{info->height});
+                    return fetch_blocks(peer);
+                }
+                for (const Hash256& child : download.refuse(hash)) buffered.erase(child);
+                const auto& rejection = *result.rejection;
+                log(LogLevel::kWarning, "p2p",
+                    "block " + to_hex_reversed(hash) + " refused: " + rejection.token + " " +
+                        rejection.detail);
+                if (peer && rejection.peer_fault)
+                    punish(peer, kBanScore, "block refused: " + rejection.token);
+            });
+        });
+        if (!posted) --submitting;
+    }
+}
+
+void PeerManager::Impl::on_notfound(const PeerPtr& peer, ByteView payload) {
+    const auto message = decode<InventoryMessage>(payload);
+    if (!message) return punish(peer, kBanScore, "malformed notfound");
+    for (const Item& item : message->items) {
+        if (item.type == uint32_t(ItemType::kBlock)) download.not_found(peer->info.id, item.hash);
+        if (item.type == uint32_t(ItemType::kTx) && peer->tx_in_flight.erase(item.hash) != 0)
+            tx_asked.erase(item.hash);
+    }
+}
+
+void PeerManager::Impl::on_getdata(const PeerPtr& peer, ByteView payload) {
+    const auto message = decode<InventoryMessage>(payload);
+    if (!message) return punish(peer, kBanScore, "malformed getdata");
+    if (peer->serving.size() + message->items.size() > kServeQueueMax)
+        return punish(peer, kBanScore, "too much asked for at once");
+    peer->serving.insert(peer->serving.end(), message->items.begin(), message->items.end());
+    serve(peer);
+}
+
+/// One item at a time, the next one when it has been sent: a peer that does not read costs one block.
+void PeerManager::Impl::serve(const PeerPtr& peer) {
+    if (peer->dropped || peer->serve_busy || peer->serving.empty()) return;
+    if (peer->connection->queued() > kSendPauseBytes) return;
+    const Item item = peer->serving.front();
+    peer->serving.pop_front();
+    peer->serve_busy = reading.post([this, id = peer->info.id, item] {
+        std::optional<Bytes> bytes;
+        if (item.type == uint32_t(ItemType::kBlock)) {
+            if (const auto block = chain.snapshot()->read_block(item.hash)) bytes = encode(*block);
+        } else if (item.type == uint32_t(ItemType::kTx)) {
+            if (const auto tx = pool.find(item.hash)) bytes = encode(*tx);
+        }
+        later([this, id, item, bytes = std::make_shared<std::optional<Bytes>>(std::move(bytes))] {
+            const auto here = find_peer(id);
+            if (!here) return;
+            here->serve_busy = false;
+            const bool block = item.type == uint32_t(ItemType::kBlock);
+            if (*bytes) {
+                here->known.insert(item.hash);
+                send_raw(here, block ? command::kBlock : command::kTx, **bytes);
+            } else {
+                send(here, command::kNotFound, InventoryMessage{{item}});
+            }
+            serve(here);
+        });
+    });
+    if (!peer->serve_busy) peer->serving.push_front(item);  // tried again at the next tick
+}
+
+void PeerManager::Impl::check_stall(Clock::time_point now) {
+    const auto stalled = download.stalled(now);
+    if (!stalled) return;
+    const auto peer = find_peer(stalled->peer);
+    if (!peer) return;
+    if (stalled->alone || ++peer->stalls >= kStallsMax) return drop(peer, "stalls the download of blocks");
+    log(LogLevel::kInfo, "p2p", "peer " + peer->info.address + " is slow: its blocks are asked of others");
+    for (const auto& [id, other] : std::map{peers}) fetch_blocks(other);
+}
+
+}  // namespace daidd::p2p
