@@ -10,7 +10,6 @@ namespace daidd::worker {
 
 /// Where a chain does not retarget, blocks are this far apart while nothing waits for one.
 inline constexpr std::chrono::milliseconds kPacedBlockInterval{1000};
-inline constexpr unsigned kLanesMax = 64;
 
 struct MinerInfo {
     bool running = false;
@@ -41,6 +40,8 @@ public:
     Result<std::vector<Hash256>, std::string> generate(size_t count, const crypto::PublicKey& key);
 
     MinerInfo info() const;
+    /// Whether the block was sealed here, of late.
+    bool made(const Hash256& block) const;
     /// The tip has moved, or something waits for a block.
     void poke();
 

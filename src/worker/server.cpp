@@ -1,0 +1,163 @@
+#include "worker/server.h"
+
+#include <map>
+#include <thread>
+
+#include "consensus/script.h"
+#include "util/log.h"
+#include "worker/answer.h"
+
+namespace daidd::worker {
+namespace {
+
+/// A look at the open jobs is due so often even if nobody pokes: a port may have failed.
+constexpr std::chrono::seconds kLookInterval{2};
+
+}  // namespace
+
+struct Server::Impl {
+    /// The job's model, if it is open to us in the next block.
+    const LocalModel* model_for(const chain::Snapshot& snapshot, const Hash256& id,
+                                const ledger::JobRecord& record, const crypto::PublicKey& key) const {
+        const uint32_t next = snapshot.tip().height + 1;
+        if (next < record.height + ledger::kAssignBlocks || next > record.job.deadline) return nullptr;
+        const auto assigning = snapshot.header_at(record.height + 1);
+        if (!assigning || ports.has_receipt(id)) return nullptr;
+        if (!ledger::is_assigned(id, record, key, next, assigning->beacon, chain.params())) return nullptr;
+        for (const auto& local : models) {
+            if (local.root == record.job.model) return &local;
+        }
+        return nullptr;
+    }
+
+    std::optional<std::string> send_receipt(const Hash256& id, const consensus::JobCommand& job,
+                                            const crypto::PublicKey& key,
+                                            const std::vector<uint32_t>& answer) const {
+        consensus::ReceiptCommand receipt;
+        receipt.job = id;
+        receipt.worker = key;
+        receipt.answer = answer;
+        auto tokens = job.prompt;
+        tokens.insert(tokens.end(), answer.begin(), answer.end());
+        const auto signature =
+            ports.sign(key, consensus::receipt_message(receipt, consensus::tokens_root(tokens)));
+        if (!signature) return "the worker key is not ours";
+        receipt.signature = *signature;
+        const auto tx =
+            ports.fund({chain.params().receipt_bond,
+                        consensus::command_script(consensus::CommandType::kReceipt, encode(receipt))});
+        if (!tx) return "the bond cannot be paid: " + tx.error();
+        return ports.send(*tx);
+    }
+
+    void set_error(const std::string& error) {
+        log(LogLevel::kWarning, "server", error);
+        const std::lock_guard lock{mutex};
+        info.last_error = error;
+    }
+
+    void answer_job(const Hash256& id, const ledger::JobRecord& record, const LocalModel& model,
+                    const crypto::PublicKey& key) {
+        if (!answers.contains(id)) {
+            {
+                const std::lock_guard lock{mutex};
+                info.current = id;
+            }
+            const auto answer = make_answer(model, record.job, gate, [this] { return stopping.load(); });
+            const std::lock_guard lock{mutex};
+            info.current.reset();
+            if (!answer) {
+                info.last_error = answer.error();
+                return;
+            }
+            if (!*answer) return;
+            info.tokens += (*answer)->size();
+            if (answers.size() >= kAnswersKeptMax) answers.erase(answers.begin());
+            answers[id] = **answer;
+        }
+        if (const auto error = send_receipt(id, record.job, key, answers[id])) {
+            return set_error("job " + to_hex(id) + ": " + *error);
+        }
+        log(LogLevel::kInfo, "server",
+            "answered job " + to_hex(id) + " with " + std::to_string(answers[id].size()) + " tokens");
+        const std::lock_guard lock{mutex};
+        ++info.answered;
+    }
+
+    void look() {
+        const auto key = ports.worker_key();
+        if (!key) return;
+        const auto snapshot = chain.snapshot();
+        for (const auto& id : snapshot->open_jobs()) {
+            if (stopping) return;
+            const auto record = ledger::find_job(*snapshot, id);
+            if (!record) continue;
+            if (const LocalModel* model = model_for(*snapshot, id, *record, *key)) {
+                answer_job(id, *record, *model, *key);
+            }
+        }
+    }
+
+    void run() {
+        while (!stopping) {
+            try {
+                look();
+            } catch (const std::exception& exception) {
+                set_error(exception.what());
+            }
+            std::unique_lock lock{mutex};
+            wake.wait_for(lock, kLookInterval, [this] { return poked || stopping; });
+            poked = false;
+        }
+    }
+
+    chain::Chain& chain;
+    const std::vector<LocalModel>& models;
+    const Ports& ports;
+    Gate& gate;
+    std::map<Hash256, std::vector<uint32_t>> answers;  ///< of the thread alone
+
+    std::mutex mutex;  ///< guards info and poked
+    std::condition_variable wake;
+    ServerInfo info;
+    bool poked = false;
+    std::atomic<bool> stopping{false};
+    std::thread thread;
+};
+
+Server::Server(chain::Chain& chain, const std::vector<LocalModel>& models, const Ports& ports, Gate& gate)
+    : impl_{new Impl{chain, models, ports, gate, {}, {}, {}, {}, false, {false}, {}}} {}
+
+Server::~Server() { stop(); }
+
+void Server::start() {
+    if (impl_->thread.joinable() || impl_->models.empty()) return;
+    impl_->stopping = false;
+    impl_->info.running = true;
+    impl_->thread = std::thread{[this] { impl_->run(); }};
+}
+
+void Server::stop() {
+    {
+        const std::lock_guard lock{impl_->mutex};
+        impl_->stopping = true;
+        impl_->info.running = false;
+    }
+    impl_->wake.notify_all();
+    if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+void Server::poke() {
+    {
+        const std::lock_guard lock{impl_->mutex};
+        impl_->poked = true;
+    }
+    impl_->wake.notify_all();
+}
+
+ServerInfo Server::info() const {
+    const std::lock_guard lock{impl_->mutex};
+    return impl_->info;
+}
+
+}  // namespace daidd::worker
