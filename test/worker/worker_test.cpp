@@ -1,0 +1,167 @@
+#include "worker/worker.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "worker/answer.h"
+#include "worker/private_chain.h"
+
+namespace daidd::worker {
+namespace {
+
+/// Blocks within which what is expected must have happened.
+constexpr int kBlocksMax = 60;
+
+struct Running {
+    PrivateChain chain;
+    std::unique_ptr<Worker> worker = chain.make_worker(chain.options());
+
+    Running() { worker->start(); }
+    ~Running() { worker->stop(); }
+
+    std::vector<Hash256> generate(size_t count) {
+        auto hashes = worker->miner().generate(count, chain.output_key);
+        EXPECT_TRUE(hashes) << (hashes ? "" : hashes.error());
+        return hashes ? *hashes : std::vector<Hash256>{};
+    }
+    uint32_t height() const { return chain.chain->snapshot()->tip().height; }
+
+    /// Mines until the job has a receipt; zeros if it never gets one.
+    Hash256 receipt_of(const Hash256& job) {
+        for (int i = 0; i < kBlocksMax; ++i) {
+            const auto record = ledger::find_job(*chain.chain->snapshot(), job);
+            if (record && record->receipt != kZeroHash) return record->receipt;
+            generate(1);
+            std::this_thread::sleep_for(std::chrono::milliseconds{20});
+        }
+        return {};
+    }
+};
+
+TEST(Miner, BlocksConnectAndPay) {
+    Running node;
+    EXPECT_EQ(node.generate(5).size(), 5u);
+    EXPECT_EQ(node.height(), 5u);
+    EXPECT_GE(node.worker->miner().info().units, 6u);
+    const auto treasury = ledger::treasury(*node.chain.chain->snapshot());
+    EXPECT_EQ(treasury.balance, 5 * 12 * consensus::kCoin);
+}
+
+TEST(Miner, RefusesAKeyThatIsNotOurs) {
+    Running node;
+    const auto hashes = node.worker->miner().generate(1, crypto::SecretKey::random().public_key());
+    ASSERT_FALSE(hashes);
+    EXPECT_NE(hashes.error().find("must be of a loaded wallet"), std::string::npos);
+}
+
+TEST(Miner, RefusesWithoutAModel) {
+    PrivateChain chain;
+    chain.models.clear();
+    const auto worker = chain.make_worker(chain.options());
+    worker->start();
+    ASSERT_FALSE(worker->miner().generate(1, chain.output_key));
+}
+
+TEST(Worker, AnswersAJobThatIsThenDrawnAndSealed) {
+    Running node;
+    node.generate(node.chain.params.maturity + 5);
+    const Hash256 job = node.chain.send_job("Why?", 24);
+    const Hash256 receipt = node.receipt_of(job);
+    ASSERT_NE(receipt, kZeroHash);
+    const auto snapshot = node.chain.chain->snapshot();
+    const auto record = ledger::find_receipt(*snapshot, receipt);
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->treasury_share + record->worker_share, record->cost);
+
+    // The pool is full of this receipt, so about two in five units run it, within its C blocks.
+    bool sealed = false;
+    for (uint32_t i = 0; i < node.chain.params.challenge_window && !sealed; ++i) {
+        const auto hashes = node.generate(1);
+        ASSERT_EQ(hashes.size(), 1u);
+        const auto block = node.chain.chain->snapshot()->read_block(hashes[0]);
+        sealed = block->seal.kind == uint8_t(work::Kind::kReceipt);
+        const auto parent = node.chain.chain->snapshot()->find_header(block->block.header.previous);
+        const auto verdict = node.worker->verifier().verify(*block, parent->beacon, node.height());
+        ASSERT_TRUE(verdict);
+        EXPECT_TRUE(verdict->identical());
+    }
+    EXPECT_TRUE(sealed);
+
+    while (node.height() < record->height + node.chain.params.challenge_window) node.generate(1);
+    const auto settled = ledger::find_receipt(*node.chain.chain->snapshot(), receipt);
+    ASSERT_TRUE(settled);
+    EXPECT_EQ(settled->settled, 1);
+    EXPECT_EQ(ledger::treasury(*node.chain.chain->snapshot()).from_fees, record->treasury_share);
+}
+
+TEST(Verifier, FindsASpoiledUnit) {
+    Running node;
+    const auto hash = node.generate(1).at(0);
+    const auto snapshot = node.chain.chain->snapshot();
+    auto block = *snapshot->read_block(hash);
+    const auto beacon = snapshot->header_at(0)->beacon;
+    block.witness.op_roots[3][0] ^= 1;
+    const auto verdict = node.worker->verifier().verify(block, beacon, 1);
+    ASSERT_TRUE(verdict);
+    EXPECT_FALSE(verdict->identical());
+    EXPECT_EQ(verdict->units[0].first_difference, 3u);
+    EXPECT_FALSE(verdict->units[1].first_difference);
+}
+
+TEST(VerifyReceipt, FindsTheFirstWrongToken) {
+    PrivateChain chain;
+    consensus::JobCommand job;
+    job.prompt = {65, 66, 67};
+    job.answer_tokens_max = 40;
+    for (const uint32_t temperature : {0u, 1u << 16}) {
+        job.sampling.temperature = temperature;
+        Gate gate{1};
+        const auto made = make_answer(chain.models[0], job, gate, [] { return false; });
+        ASSERT_TRUE(made);
+        const auto answer = **made;
+        const auto verify = [&](const std::vector<uint32_t>& tokens) {
+            return verify_receipt(chain.models[0], job, tokens, kZeroHash, 1);
+        };
+        const auto honest = verify(answer);
+        ASSERT_TRUE(honest);
+        EXPECT_TRUE(honest->identical());
+        for (size_t i = 0; i < answer.size(); i += 7) {
+            auto spoiled = answer;
+            spoiled[i] ^= 1;
+            const auto report = verify(spoiled);
+            ASSERT_TRUE(report);
+            EXPECT_EQ(report->first_difference, i);
+            EXPECT_EQ(report->expected_token, answer[i]);
+            EXPECT_NE(report->trace_root, honest->trace_root);
+        }
+        auto shorter = answer;
+        shorter.pop_back();
+        EXPECT_EQ(verify(shorter)->first_difference, shorter.size());
+        auto longer = answer;
+        longer.push_back(65);
+        EXPECT_EQ(verify(longer)->first_difference, answer.size());
+        EXPECT_FALSE(verify(longer)->expected_token);
+        EXPECT_FALSE(verify({9'999}));
+        EXPECT_FALSE(verify({}));
+    }
+}
+
+TEST(Gate, MiningWaitsForServingButNotForever) {
+    Gate gate{1};
+    std::atomic<bool> mined{false};
+    std::atomic<int> served_before{0};
+    std::thread miner;
+    gate.serve([&] {
+        miner = std::thread{[&] { gate.mine([&] { mined = true; }); }};
+        std::this_thread::sleep_for(std::chrono::milliseconds{30});
+        EXPECT_FALSE(mined);
+    });
+    for (unsigned i = 0; i < 4 * Gate::kServedBurst && !mined; ++i) gate.serve([&] { ++served_before; });
+    miner.join();
+    EXPECT_TRUE(mined);
+    EXPECT_LE(served_before, int(Gate::kServedBurst));
+}
+
+}  // namespace
+}  // namespace daidd::worker
