@@ -65,7 +65,7 @@ enum class Removal {
 };
 
 /// Called without any lock, in the order of what happened, one at a time; on whichever thread caused it or
-/// one that was calling already. May call the mempool.
+/// one that was calling already. May call the mempool; must not throw.
 struct Observer {
     std::function<void(const Entry&)> added;
     std::function<void(const Entry&, Removal)> removed;
@@ -95,11 +95,11 @@ public:
     /// Before other threads use it; stays for its life.
     void observe(Observer observer);
 
-    /// Checks and keeps. In this order: context-free rules, size, "coinbase", "txn-already-in-mempool",
+    /// Checks and keeps. In this order: context-free rules, "coinbase", "tx-size", "txn-already-in-mempool",
     /// "txn-already-known", "non-final", "txn-mempool-conflict", the ledger's rules, fees,
     /// "too-long-mempool-chain", signatures; "mempool full" if it would be the first to go.
     Result<Entry, Rejection> accept(const Transaction& tx);
-    /// The same verdict, keeping nothing.
+    /// The same verdict, keeping nothing; does not foresee "mempool full".
     Result<Entry, Rejection> check(const Transaction& tx) const;
 
     bool contains(const Hash256& txid) const;
