@@ -76,8 +76,7 @@ std::vector<const Node*> Graph::descendants_of(const Hash256& txid) const {
     return reach(node->children, &Node::children);
 }
 
-std::optional<std::string> Graph::too_long(size_t vsize,
-                                           const std::vector<const Node*>& ancestors) const {
+std::optional<std::string> Graph::too_long(size_t vsize, const std::vector<const Node*>& ancestors) const {
     if (ancestors.empty()) return std::nullopt;  // alone it is bounded by kTxWeightMax
     const auto over = [](std::string_view what, size_t value, size_t max) {
         return std::string(what) + " " + std::to_string(value) + ", at most " + std::to_string(max);

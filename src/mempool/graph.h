@@ -46,8 +46,7 @@ public:
     std::vector<const Node*> ancestors_of(const Transaction& tx) const;
     std::vector<const Node*> descendants_of(const Hash256& txid) const;
     /// What a limit says against adding a transaction of this size that hangs on these.
-    std::optional<std::string> too_long(size_t vsize,
-                                        const std::vector<const Node*>& ancestors) const;
+    std::optional<std::string> too_long(size_t vsize, const std::vector<const Node*>& ancestors) const;
 
     /// Requires: not here, no input or job of it is taken, its children are not here.
     void add(Entry entry, Facts facts);

@@ -36,9 +36,8 @@ std::optional<Rejection> check_known(const Transaction& tx, const Hash256& txid,
                                      const Tip& tip) {
     if (const Node* node = graph.find(txid)) {
         const bool same = consensus::wtxid(*node->entry.tx) == consensus::wtxid(tx);
-        return Rejection{RejectKind::kKnown,
-                         same ? "txn-already-in-mempool" : "txn-same-nonwitness-data-in-mempool",
-                         {}};
+        return Rejection{
+            RejectKind::kKnown, same ? "txn-already-in-mempool" : "txn-same-nonwitness-data-in-mempool", {}};
     }
     if (tip.snapshot->find_transaction_block(txid)) {
         return Rejection{RejectKind::kKnown, "txn-already-known", {}};
@@ -74,9 +73,7 @@ std::optional<Rejection> check_fee(Amount fee, size_t vsize, const FeeRates& rat
 
 }  // namespace
 
-Amount fee_for(Amount rate, size_t vsize) {
-    return Amount((uint64_t(rate) * vsize + 999) / 1000);
-}
+Amount fee_for(Amount rate, size_t vsize) { return Amount((uint64_t(rate) * vsize + 999) / 1000); }
 
 std::optional<Rejection> check_alone(const Transaction& tx, const consensus::Params& params) {
     if (const auto broken = consensus::check_transaction(tx, params)) {
@@ -85,8 +82,8 @@ std::optional<Rejection> check_alone(const Transaction& tx, const consensus::Par
     if (tx.is_coinbase()) return Rejection{RejectKind::kInvalid, "coinbase", {}};
     const size_t weight = consensus::weight(tx);
     if (weight > kTxWeightMax) {
-        return refused("tx-size", "weight " + std::to_string(weight) + ", at most " +
-                                      std::to_string(kTxWeightMax));
+        return refused("tx-size",
+                       "weight " + std::to_string(weight) + ", at most " + std::to_string(kTxWeightMax));
     }
     const size_t commands = consensus::commands_bytes(tx);
     if (commands > params.commands_bytes_max) {
