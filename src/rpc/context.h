@@ -7,12 +7,46 @@
 #include <string>
 
 #include "chain/chain.h"
+#include "inference/chat_template.h"
+#include "p2p/node.h"
+#include "wallet/wallet.h"
+#include "worker/worker.h"
 
 namespace daidd::rpc {
+
+/// The wallets that are loaded. node/ owns them and tells them of blocks and transactions.
+class Wallets {
+public:
+    struct Created {
+        std::shared_ptr<wallet::Wallet> wallet;
+        std::string words;  ///< shown once
+    };
+
+    virtual ~Wallets() = default;
+    virtual Result<Created, wallet::Error> create(const std::string& name) = 0;
+    virtual std::vector<std::string> names() const = 0;
+    /// Null if no such wallet is loaded.
+    virtual std::shared_ptr<wallet::Wallet> find(const std::string& name) const = 0;
+};
+
+/// How a model's tokens are read and written.
+struct Language {
+    Hash256 model{};
+    inference::Tokenizer tokenizer;
+    std::optional<inference::ChatTemplate> chat;  ///< nothing: a prompt is its text alone
+};
 
 /// What the methods work on. node/ fills it before Service::ready().
 struct Context {
     chain::Chain* chain = nullptr;
+    Wallets* wallets = nullptr;
+    p2p::PeerManager* peers = nullptr;
+    worker::Worker* worker = nullptr;
+    std::vector<Language> languages;  ///< of the models that are here
+
+    unsigned threads = 1;  ///< for re-running receipts
+
+    const Language* find_language(const Hash256& model) const;
 
     std::function<int64_t()> now_s;   ///< Unix seconds
     std::function<void()> shut_down;  ///< asks the program to end; returns at once

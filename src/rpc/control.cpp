@@ -7,6 +7,13 @@ namespace daidd::rpc {
 
 using namespace std::chrono;
 
+const Language* Context::find_language(const Hash256& model) const {
+    for (const Language& language : languages) {
+        if (language.model == model) return &language;
+    }
+    return nullptr;
+}
+
 ActiveCommand::ActiveCommand(Context& context, const std::string& method) : context_{context} {
     const std::lock_guard lock{context_.active_mutex};
     place_ = context_.active.insert(context_.active.end(), {method, steady_clock::now()});

@@ -8,7 +8,10 @@ namespace {
 
 std::vector<const Method*> join() {
     std::vector<const Method*> all;
-    for (const auto rows : {blockchain_methods(), control_methods()}) {
+    for (const auto rows :
+         {blockchain_methods(), control_methods(), job_methods(), mempool_methods(), mining_methods(),
+          network_methods(), seal_methods(), submit_methods(), transaction_methods(), util_methods(),
+          wallet_methods(), wallet_transaction_methods()}) {
         for (const Method& method : rows) all.push_back(&method);
     }
     std::ranges::sort(all, [](const Method* a, const Method* b) {
