@@ -8,6 +8,7 @@
 
 #include "chain/chain.h"
 #include "inference/chat_template.h"
+#include "mempool/mempool.h"
 #include "p2p/node.h"
 #include "wallet/wallet.h"
 #include "worker/worker.h"
@@ -39,6 +40,7 @@ struct Language {
 /// What the methods work on. node/ fills it before Service::ready().
 struct Context {
     chain::Chain* chain = nullptr;
+    mempool::Mempool* mempool = nullptr;
     Wallets* wallets = nullptr;
     p2p::PeerManager* peers = nullptr;
     worker::Worker* worker = nullptr;
