@@ -1,0 +1,3 @@
+#include "node/node.h"
+
+int main(int argc, char** argv) { return daidd::node::run(argc, argv); }
