@@ -7,8 +7,7 @@ from framework import expect_equal, expect_error, main, wait_until
 
 
 def serving(network, blocks=22):
-    node = network.add("-mine")
-    node.createwallet("w")
+    node = network.add("-mine")  # makes the wallet 'default', as there is none
     node.generatetoaddress(blocks, node.getnewaddress())
     return node
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tokenizer_fixture.h"
+#include "inference/tokenizer_fixture.h"
 
 namespace daidd::inference {
 namespace {

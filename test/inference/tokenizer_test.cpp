@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "inference/utf8.h"
-#include "tokenizer_fixture.h"
+#include "inference/tokenizer_fixture.h"
 
 namespace daidd::inference {
 namespace {
