@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -47,6 +48,13 @@ def wait_until(condition, timeout=60, what="the condition", pause=0.05):
     raise AssertionError(f"waited {timeout} s for {what}")
 
 
+def seeded():
+    """Randomness that a failure can be repeated with: DAIDD_TEST_SEED sets the seed that is printed."""
+    seed = int(os.environ.get("DAIDD_TEST_SEED") or random.SystemRandom().getrandbits(32))
+    print(f"DAIDD_TEST_SEED={seed}", flush=True)
+    return random.Random(seed)
+
+
 class Node:
     """One daidd. Its RPC methods are methods: node.getblockcount(), node.getblock(hash, 2), node.help(command="x")."""
 
@@ -56,6 +64,7 @@ class Node:
         self.chain = chain
         self.network = network
         self.args = list(args)
+        self.env = {}
         self.rpc_port = free_port()
         self.port = free_port()
         self.process = None
@@ -76,7 +85,8 @@ class Node:
     def start(self, *extra, wait=True):
         assert self.process is None, "already running"
         self.output = open(self.directory / "output.txt", "ab")
-        self.process = subprocess.Popen(self.command(*extra), stdout=self.output, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(self.command(*extra), stdout=self.output, stderr=subprocess.STDOUT,
+                                        env={**os.environ, **self.env})
         if wait:
             self.wait_for_rpc()
         return self
