@@ -78,6 +78,7 @@ Result<Spending, Broken> check_inputs(const Transaction& tx, const BlockContext&
 /// BIP341 key path, one 64-byte signature an input.
 std::optional<Broken> check_signatures(const Transaction& tx, const std::vector<consensus::TxOut>& spent) {
     constexpr std::string_view kToken = "mandatory-script-verify-flag-failed";
+    const consensus::SignatureHasher hasher{tx, spent};
     for (size_t i = 0; i < tx.inputs.size(); ++i) {
         const auto& witness = tx.inputs[i].witness;
         const auto key = consensus::taproot_key(spent[i].script);
@@ -90,7 +91,7 @@ std::optional<Broken> check_signatures(const Transaction& tx, const std::vector<
             return Broken{kToken, at_input(i) + ": Invalid Schnorr signature size"};
         }
         std::copy(witness[0].begin(), witness[0].end(), signature.begin());
-        if (!crypto::verify(*key, consensus::signature_hash(tx, i, spent), signature)) {
+        if (!crypto::verify(*key, hasher.hash(i), signature)) {
             return Broken{kToken, at_input(i) + ": Invalid Schnorr signature"};
         }
     }
