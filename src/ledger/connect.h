@@ -50,7 +50,7 @@ std::optional<Broken> connect_block(const consensus::Block& block, const BlockCo
 /// (height − 1 − C, height − 1].
 work::Pool pool_at(uint32_t height, const consensus::Params& params, const StateView& state);
 
-/// Price of an answer and its split; nothing if it would cost more than the escrow.
+/// Price of an answer and its split. Where the price has no Amount, `total` is above all money.
 struct Cost {
     Amount total = 0;
     Amount worker = 0;
