@@ -51,7 +51,7 @@ std::optional<Rejection> StoredChain::check_connection(const work::SealedBlock& 
         views.push_back(&pools.back());
     }
     if (const auto refusal = work::check_contents(params_, context, block.seal, block.witness, views)) {
-        return Rejection{"seal: " + refusal->step, {}};
+        return Rejection{"seal: " + refusal->step, {}, true, refusal->of_witness};
     }
     if (const auto broken = ledger::connect_block(block.block, block_context(node), params_, overlay, true)) {
         return rejection_of(*broken);
@@ -145,13 +145,30 @@ void StoredChain::activate_best() {
                     rejection->token + " " + rejection->detail);
             if (verdicts_.size() >= kVerdictsMax) verdicts_.clear();
             verdicts_[next.hash] = *rejection;
-            mark_broken(next, true);
+            if (rejection->copy_only) {
+                forget_block(next);
+            } else {
+                mark_broken(next, true);
+            }
             break;
         }
     }
     if (tip_ == before) return;
     const HeaderInfo info = tree_->info(*tip_);
     tell([&](Listener& listener) { listener.tip_changed(info); });
+}
+
+void StoredChain::forget_block(Node& node) {
+    database_.write([&](store::WriteTransaction& transaction) {
+        auto record = decode_stored<IndexRecord>(*transaction.get(kIndex, node.hash), "index record");
+        record.have_block = 0;
+        transaction.put(kIndex, node.hash, encode(record));
+        transaction.erase(kBodies, node.hash);
+        transaction.erase(kSealed, node.hash);
+    });
+    // Before the work of these changes: the set is ordered by it.
+    for (const Node* below : tree_->subtree(node)) candidates_.erase(below);
+    tree_->set_have_block(node, false);
 }
 
 void StoredChain::drop_failed_candidates(const Node& node) {

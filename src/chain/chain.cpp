@@ -44,6 +44,7 @@ Result<std::unique_ptr<Chain>, std::string> Chain::open(store::Database& databas
                                                         const consensus::Params& params) {
     auto chain = std::make_unique<StoredChain>(database, params);
     if (auto error = chain->load()) return Fail{*std::move(error)};
+    chain->finish_interrupted();
     return std::unique_ptr<Chain>{std::move(chain)};
 }
 
@@ -93,6 +94,11 @@ std::optional<std::string> StoredChain::load() {
     for (const Node* node : tree_->complete_nodes()) candidates_.insert(node);
     candidates_.insert(genesis_);
     return std::nullopt;
+}
+
+void StoredChain::finish_interrupted() {
+    const std::lock_guard lock{mutex_};
+    activate_best();
 }
 
 std::shared_ptr<const Snapshot> StoredChain::snapshot() const {

@@ -15,6 +15,8 @@ struct Rejection {
     std::string token;  ///< Core's reject token or a seal's step: "bad-txnmrklroot", "seal: ticket bound"
     std::string detail;
     bool peer_fault = true;  ///< whoever sent it broke a rule (false: unknown parent, time too new)
+    /// Only what came beside the block is wrong: it is forgotten, not marked, and another copy may pass.
+    bool copy_only = false;
 };
 
 enum class SubmitStatus {
@@ -106,7 +108,8 @@ public:
 
     virtual WorkTemplate work_template() const = 0;
     /// The unsigned block on the parent of `context` that holds `transactions` (already chosen, in order;
-    /// each must apply) with its coinbase; nothing if the tip has moved. seal_root of `seal` goes in.
+    /// each must apply; of those at the end that no longer fit none is taken) with its coinbase; nothing if
+    /// the tip has moved. seal_root of `seal` goes in.
     virtual Result<consensus::Block, Rejection> make_block(
         const work::SealContext& context, const work::Seal& seal,
         const std::vector<consensus::Transaction>& transactions, int64_t now_s) const = 0;

@@ -27,6 +27,18 @@ Transaction make_coinbase(uint32_t height, consensus::TxOut sealer, const Hash25
     return coinbase;
 }
 
+/// Of the header, the count and a coinbase with everything that can fall due in the next block: an answer in
+/// the block itself only takes a refund away.
+size_t reserved_weight(const Snapshot& state, const consensus::Params& params) {
+    constexpr size_t kHeaderAndCountBytes = 80 + 9;
+    ledger::Overlay overlay{state};
+    const auto context = next_context(state);
+    Transaction coinbase = make_coinbase(context.height, {0, consensus::taproot_script({})}, {}, {},
+                                         ledger::settle(context, params, overlay));
+    coinbase.outputs[1].script = consensus::witness_commitment_script({});
+    return 4 * kHeaderAndCountBytes + consensus::weight(coinbase);
+}
+
 }  // namespace
 
 WorkTemplate StoredChain::work_template() const {
@@ -56,11 +68,17 @@ Result<consensus::Block, Rejection> StoredChain::make_block(const work::SealCont
     if (tip.hash != context.parent_hash) return Fail{Rejection{"stale-tip", "the tip has moved", false}};
     ledger::Overlay overlay{*state};
     const auto block_context = next_context(*state);
+    const size_t weight_max = params_.block_weight_max - reserved_weight(*state, params_);
+    std::vector<const Transaction*> taken;
     consensus::Amount fees = 0;
+    size_t weight = 0;
     for (const auto& tx : transactions) {
+        weight += consensus::weight(tx);
+        if (weight > weight_max) break;
         const auto fee = ledger::apply_transaction(tx, block_context, params_, overlay, false);
         if (!fee) return Fail{rejection_of(fee.error())};
         fees += *fee;
+        taken.push_back(&tx);
     }
     const auto payouts = ledger::settle(block_context, params_, overlay);
     const consensus::Amount subsidy = consensus::block_subsidy(block_context.height, params_);
@@ -70,7 +88,7 @@ Result<consensus::Block, Rejection> StoredChain::make_block(const work::SealCont
     block.transactions.push_back(make_coinbase(block_context.height,
                                                {due, consensus::taproot_script(context.miner)},
                                                ledger::state_root(overlay), work::seal_root(seal), payouts));
-    block.transactions.insert(block.transactions.end(), transactions.begin(), transactions.end());
+    for (const Transaction* tx : taken) block.transactions.push_back(*tx);
     block.transactions[0].outputs[1].script =
         consensus::witness_commitment_script(consensus::witness_commitment(block.transactions));
 

@@ -88,7 +88,7 @@ Hash256 read_tip(const store::Transaction& transaction);
 
 /// Ends the process at once, as kill -9 would, if the environment variable DAIDD_CRASH_AT names this point:
 /// for tests of what a crash leaves. Points: store-before-commit, store-after-commit, connect-before-commit,
-/// connect-after-commit; with ":N" the N-th time it is reached.
+/// connect-after-commit, disconnect-before-commit; with ":N" the N-th time it is reached.
 void crash_point(std::string_view name);
 
 }  // namespace daidd::chain

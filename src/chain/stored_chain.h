@@ -17,6 +17,9 @@ public:
 
     /// Loads what is stored, or stores the genesis block; the reason this is not our database.
     std::optional<std::string> load();
+    /// A process that died between a block's storing and its connecting, or in the middle of a
+    /// reorganisation, left a tip that is not the best there is, or one that is marked as broken.
+    void finish_interrupted();
 
     const consensus::Params& params() const override { return params_; }
     std::shared_ptr<const Snapshot> snapshot() const override;
@@ -53,6 +56,8 @@ private:
     std::optional<Rejection> check_connection(const work::SealedBlock& block, const Node& node,
                                               const StoredState& state, ledger::Overlay& overlay) const;
     void mark_broken(Node& node, bool broken);
+    /// Its header stays; body, seal and witness go, and with them the credit of its work.
+    void forget_block(Node& node);
     void drop_failed_candidates(const Node& node);
     void tell(const std::function<void(Listener&)>& event);
 

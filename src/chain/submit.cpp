@@ -125,6 +125,7 @@ SubmitResult StoredChain::submit(const work::SealedBlock& block, int64_t now_s) 
     if (broken && consensus::is_mutation(*broken)) return rejected(rejection_of(*broken));
     if (node == nullptr) node = &place(work::sealed_header(block), hash, **parent);
     store_block(*node, block);
+    verdicts_.erase(hash);  // of an earlier copy
     if (broken) {
         mark_broken(*node, true);
         return rejected(rejection_of(*broken));

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "p2p/manager.h"
 #include "util/log.h"
 
@@ -13,44 +15,63 @@ void PeerManager::Impl::fetch_blocks(const PeerPtr& peer) {
 }
 
 void PeerManager::Impl::on_block(const PeerPtr& peer, ByteView payload) {
-    auto block = decode<work::SealedBlock>(payload);
-    if (!block) return punish(peer, kBanScore, "malformed block");
-    const Hash256 hash = consensus::block_hash(block->block.header);
+    const auto header =
+        decode<consensus::BlockHeader>(payload.first(std::min(payload.size(), consensus::kHeaderBytes)));
+    if (!header) return punish(peer, kBanScore, "malformed block");
+    const Hash256 hash = consensus::block_hash(*header);
     peer->known.insert(hash);
     // What was not asked for is not kept: a block's weight is known from its header alone.
     if (!download.received(peer->info.id, hash, payload.size(), Clock::now())) return;
-    buffered[hash] = {std::make_shared<work::SealedBlock>(std::move(*block)), peer->info.id};
+    // As bytes until its turn comes: lists of little things take many times as much once they are decoded.
+    buffered[hash] = {std::make_shared<const Bytes>(payload.begin(), payload.end()), peer->info.id};
     submit_ready();
     fetch_blocks(peer);
 }
 
 void PeerManager::Impl::submit_ready() {
-    for (const Hash256& hash : download.take_ready()) {
-        const auto found = buffered.find(hash);
-        const Buffered taken = std::move(found->second);
-        buffered.erase(found);
+    while (submitting_bytes < kBufferedBytesMax && validation.room() > 0) {
+        const auto hash = download.take_ready();
+        if (!hash) return;
+        const auto taken = buffered.extract(*hash);
+        const Buffered& received = taken.mapped();
         ++submitting;
-        const bool posted = validation.post([this, hash, taken] {
-            const auto result = chain.submit(*taken.block, unix_time_s());
-            later([this, hash, id = taken.peer, result] {
+        submitting_bytes += received.bytes->size();
+        validation.post([this, hash = *hash, received] {
+            const auto block = decode<work::SealedBlock>(*received.bytes);
+            auto result =
+                chain::SubmitResult{chain::SubmitStatus::kRejected, chain::Rejection{"malformed block", {}}};
+            if (block) result = chain.submit(*block, unix_time_s());
+            later([this, hash, received, result] {
                 --submitting;
-                const auto peer = find_peer(id);
-                if (result.status != chain::SubmitStatus::kRejected) {
-                    if (!peer) return;
-                    if (const auto info = chain.snapshot()->find_header(hash))
-                        peer->info.synced_blocks = std::max(peer->info.synced_blocks, int64_t{info->height});
-                    return fetch_blocks(peer);
-                }
-                for (const Hash256& child : download.refuse(hash)) buffered.erase(child);
-                const auto& rejection = *result.rejection;
-                log(LogLevel::kWarning, "p2p",
-                    "block " + to_hex_reversed(hash) + " refused: " + rejection.token + " " +
-                        rejection.detail);
-                if (peer && rejection.peer_fault)
-                    punish(peer, kBanScore, "block refused: " + rejection.token);
+                submitting_bytes -= received.bytes->size();
+                judged(hash, find_peer(received.peer), result);
+                submit_ready();
             });
         });
-        if (!posted) --submitting;
+    }
+}
+
+void PeerManager::Impl::judged(const Hash256& hash, const PeerPtr& peer, const chain::SubmitResult& result) {
+    if (result.status != chain::SubmitStatus::kRejected) {
+        if (!peer) return;
+        if (const auto info = chain.snapshot()->find_header(hash))
+            peer->info.synced_blocks = std::max(peer->info.synced_blocks, int64_t{info->height});
+        return fetch_blocks(peer);
+    }
+    for (const Hash256& child : download.refuse(hash)) buffered.erase(child);
+    const auto& rejection = *result.rejection;
+    log(LogLevel::kWarning, "p2p",
+        "block " + to_hex_reversed(hash) + " refused: " + rejection.token + " " + rejection.detail);
+    if (peer && rejection.peer_fault) punish(peer, kBanScore, "block refused: " + rejection.token);
+    ask_for_another_copy(hash);
+}
+
+/// A bad copy says nothing of the block: where its header stands, the other peers are asked what they have.
+void PeerManager::Impl::ask_for_another_copy(const Hash256& hash) {
+    const auto info = chain.snapshot()->find_header(hash);
+    if (!info || info->failed) return;
+    for (const auto& [id, other] : std::map{peers}) {
+        if (!other->dropped && other->info.handshake_done) ask_headers(other, std::nullopt);
     }
 }
 
@@ -73,10 +94,11 @@ void PeerManager::Impl::on_getdata(const PeerPtr& peer, ByteView payload) {
     serve(peer);
 }
 
-/// One item at a time, the next one when it has been sent: a peer that does not read costs one block.
+/// One thing at a time, the next one when it has been sent: a peer that does not read costs one block.
 void PeerManager::Impl::serve(const PeerPtr& peer) {
-    if (peer->dropped || peer->serve_busy || peer->serving.empty()) return;
-    if (peer->connection->queued() > kSendPauseBytes) return;
+    if (peer->dropped || peer->serve_busy || peer->connection->queued() > kSendPauseBytes) return;
+    if (peer->headers_wanted) return serve_headers(peer);
+    if (peer->serving.empty()) return;
     const Item item = peer->serving.front();
     peer->serving.pop_front();
     peer->serve_busy = reading.post([this, id = peer->info.id, item] {

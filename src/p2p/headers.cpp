@@ -33,9 +33,9 @@ HeadersMessage headers_after(const chain::Snapshot& snapshot, const GetHeadersMe
     size_t bytes = 9;
     while (++height <= snapshot.tip().height && answer.headers.size() < kHeadersMax) {
         const Hash256 hash = snapshot.header_at(height)->hash;
-        const auto block = snapshot.read_block(hash);
-        if (!block) break;
-        answer.headers.push_back(work::sealed_header(*block));
+        auto header = snapshot.read_sealed_header(hash);
+        if (!header) break;
+        answer.headers.push_back(*std::move(header));
         bytes += encode(answer.headers.back()).size();
         if (bytes > kHeadersMessageMax) {
             answer.headers.pop_back();
@@ -46,26 +46,19 @@ HeadersMessage headers_after(const chain::Snapshot& snapshot, const GetHeadersMe
     return answer;
 }
 
-/// What the validation thread found out about a headers message.
-struct Judged {
-    std::vector<chain::HeaderInfo> wanted;  ///< accepted here, their blocks are not
-    std::optional<Hash256> last;            ///< the last that was accepted
-    int64_t last_height = -1;
-    std::optional<chain::Rejection> rejection;
-    bool unconnecting = false;
-};
-
-Judged judge(chain::Chain& chain, const HeadersMessage& message, int64_t now_s) {
-    Judged judged;
+JudgedHeaders judge(chain::Chain& chain, const HeadersMessage& message, int64_t now_s) {
+    JudgedHeaders judged;
     for (size_t i = 0; i < message.headers.size(); ++i) {
         const work::SealedHeader& header = message.headers[i];
         if (i > 0 && header.header.previous != *judged.last) {
             judged.rejection = chain::Rejection{"headers-not-continuous", "", true};
             return judged;
         }
-        if (i == 0 && !chain.snapshot()->find_header(header.header.previous)) {
-            judged.unconnecting = true;
-            return judged;
+        if (i == 0) {
+            const auto parent = chain.snapshot()->find_header(header.header.previous);
+            judged.unconnecting = !parent;
+            if (!parent) return judged;
+            if (!parent->have_block && !parent->failed) judged.parent_missing = parent->hash;
         }
         if (auto rejection = chain.accept_header(header, now_s)) {
             judged.rejection = std::move(*rejection);
@@ -97,12 +90,23 @@ void PeerManager::Impl::ask_headers(const PeerPtr& peer, const std::optional<Has
 void PeerManager::Impl::on_getheaders(const PeerPtr& peer, ByteView payload) {
     auto request = decode<GetHeadersMessage>(payload);
     if (!request) return punish(peer, kBanScore, "malformed getheaders");
-    reading.post([this, id = peer->info.id, request = std::move(*request)] {
+    // Only the last one counts: who asks faster than it reads must not pile up answers.
+    peer->headers_wanted = *std::move(request);
+    serve(peer);
+}
+
+void PeerManager::Impl::serve_headers(const PeerPtr& peer) {
+    peer->serve_busy = reading.post([this, id = peer->info.id, request = *peer->headers_wanted] {
         auto answer = std::make_shared<HeadersMessage>(headers_after(*chain.snapshot(), request));
         later([this, id, answer] {
-            if (const auto here = find_peer(id)) send(here, command::kHeaders, *answer);
+            const auto here = find_peer(id);
+            if (!here) return;
+            here->serve_busy = false;
+            send(here, command::kHeaders, *answer);
+            serve(here);
         });
     });
+    if (peer->serve_busy) peer->headers_wanted.reset();  // or it is tried again at the next tick
 }
 
 void PeerManager::Impl::on_headers(const PeerPtr& peer, ByteView payload) {
@@ -115,34 +119,40 @@ void PeerManager::Impl::on_headers(const PeerPtr& peer, ByteView payload) {
     // A peer cannot make us hold more headers without work than the protocol says.
     if (download.blocks_of(peer->info.id) + message->headers.size() > 2 * kUncreditedHeadersMax)
         return punish(peer, 10, "too many headers without blocks");
-    if (peer->headers_judging >= 4) return;  // announcements that come faster than we judge them
+    // Announcements that come faster than we judge them. A lost one is made good by the next question.
+    if (peer->headers_judging >= kHeadersJudgingMax && !answer) return;
     ++peer->headers_judging;
     const bool posted = validation.post(
         [this, id = peer->info.id, answer, message = std::make_shared<HeadersMessage>(std::move(*message))] {
-            auto judged = std::make_shared<Judged>(judge(chain, *message, unix_time_s()));
+            auto judged = std::make_shared<JudgedHeaders>(judge(chain, *message, unix_time_s()));
             later([this, id, answer, judged] {
-                const auto here = find_peer(id);
-                if (!here) return;
-                --here->headers_judging;
-                if (judged->unconnecting) {
-                    if (++here->unconnecting > kUnconnectingHeadersMax)
-                        return punish(here, kBanScore, "headers that connect to nothing");
-                    return ask_headers(here, std::nullopt);
-                }
-                if (judged->last) here->unconnecting = 0;
-                here->info.synced_headers = std::max(here->info.synced_headers, judged->last_height);
-                for (const auto& info : judged->wanted)
-                    download.add(id, info.hash, info.header.previous, info.height);
-                if (judged->rejection && judged->rejection->peer_fault)
-                    return punish(here, kBanScore, "header refused: " + judged->rejection->token);
-                if (answer && judged->last && !judged->rejection) {
-                    here->headers_last = *judged->last;
-                    here->headers_more = true;
-                }
-                fetch_blocks(here);
+                if (const auto here = find_peer(id)) accept_headers(here, *judged, answer);
             });
         });
     if (!posted) --peer->headers_judging;
+}
+
+void PeerManager::Impl::accept_headers(const PeerPtr& peer, const JudgedHeaders& judged, bool answer) {
+    --peer->headers_judging;
+    if (judged.unconnecting) {
+        if (++peer->unconnecting > kUnconnectingHeadersMax)
+            return punish(peer, kBanScore, "headers that connect to nothing");
+        return ask_headers(peer, std::nullopt);
+    }
+    if (judged.last) peer->unconnecting = 0;
+    peer->info.synced_headers = std::max(peer->info.synced_headers, judged.last_height);
+    for (const auto& info : judged.wanted)
+        download.add(peer->info.id, info.hash, info.header.previous, info.height);
+    if (judged.rejection && judged.rejection->peer_fault)
+        return punish(peer, kBanScore, "header refused: " + judged.rejection->token);
+    if (answer && judged.last && !judged.rejection) {
+        peer->headers_last = *judged.last;
+        peer->headers_more = true;
+    }
+    // Whoever announced the parent may be gone with it.
+    if (judged.parent_missing && !download.has(peer->info.id, *judged.parent_missing))
+        ask_headers(peer, std::nullopt);
+    fetch_blocks(peer);
 }
 
 void PeerManager::Impl::announce(const work::SealedHeader& header, const Hash256& hash) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <mutex>
 
 #include "p2p/bans.h"
@@ -12,6 +11,16 @@
 #include "p2p/tasks.h"
 
 namespace daidd::p2p {
+
+/// What the validation thread found out about a headers message.
+struct JudgedHeaders {
+    std::vector<chain::HeaderInfo> wanted;  ///< accepted here, their blocks are not
+    std::optional<Hash256> last;            ///< the last that was accepted
+    int64_t last_height = -1;
+    std::optional<chain::Rejection> rejection;
+    bool unconnecting = false;
+    std::optional<Hash256> parent_missing;  ///< of the first; its header is here, its block is not
+};
 
 /// Inside of PeerManager: a file a message family implements its methods. They run on the loop's thread with
 /// `mutex` held; what may wait (validation, disk) goes to `validation` and `reading` and comes back by
@@ -53,7 +62,9 @@ struct PeerManager::Impl final : chain::Listener {
     // headers.cpp: getheaders, headers, and the announcement of our tip
     void ask_headers(const PeerPtr& peer, const std::optional<Hash256>& from);
     void on_getheaders(const PeerPtr& peer, ByteView payload);
+    void serve_headers(const PeerPtr& peer);
     void on_headers(const PeerPtr& peer, ByteView payload);
+    void accept_headers(const PeerPtr& peer, const JudgedHeaders& judged, bool answer);
     void announce(const work::SealedHeader& header, const Hash256& hash);
     void block_connected(const work::SealedBlock& block, const chain::HeaderInfo& info) override;
     void block_disconnected(const work::SealedBlock&, const chain::HeaderInfo&) override {}
@@ -62,6 +73,8 @@ struct PeerManager::Impl final : chain::Listener {
     // blocks.cpp: getdata, notfound, block
     void fetch_blocks(const PeerPtr& peer);
     void submit_ready();
+    void judged(const Hash256& hash, const PeerPtr& peer, const chain::SubmitResult& result);
+    void ask_for_another_copy(const Hash256& hash);
     void on_block(const PeerPtr& peer, ByteView payload);
     void on_notfound(const PeerPtr& peer, ByteView payload);
     void on_getdata(const PeerPtr& peer, ByteView payload);
@@ -96,11 +109,12 @@ struct PeerManager::Impl final : chain::Listener {
 
     Download download;
     struct Buffered {
-        std::shared_ptr<const work::SealedBlock> block;
+        std::shared_ptr<const Bytes> bytes;
         int64_t peer = 0;
     };
-    std::map<Hash256, Buffered> buffered;  ///< received, waiting for their parent
-    std::atomic<size_t> submitting = 0;    ///< blocks with the validation thread
+    std::map<Hash256, Buffered> buffered;  ///< every block that `download` holds as received
+    size_t submitting = 0;                 ///< blocks with the validation thread
+    size_t submitting_bytes = 0;
 
     std::map<Hash256, Clock::time_point> tx_asked;
     KnownSet tx_rejected{kTxRejectedMax};

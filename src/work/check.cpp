@@ -226,15 +226,20 @@ std::optional<Refused> check_contents(const Params& params, const SealContext& c
     assert(pools.size() == context.beacons.size());
     const UnitPreimage sealed = preimage_of(seal, context.beacons[0]);
     if (uint8_t(draw(params, unit_id(sealed), *pools[0]).kind) != seal.kind) return refuse("kind");
-    if (!is_content_of(params, sealed, *pools[0], witness.tokens, witness.source)) return refuse("content");
+    const auto own = check_content(params, sealed, *pools[0], witness.tokens, witness.source);
+    if (own != ContentVerdict::kDrawn) {
+        return Refused{.step = "content", .of_witness = own == ContentVerdict::kNotShown};
+    }
     size_t age = 0;
     for (size_t i = 0; i < witness.previous.size(); ++i) {
         const PreviousUnit& unit = witness.previous[i];
         const auto unit_age = age_of(context.beacons, age, unit.preimage.beacon);
         assert(unit_age);
         age = *unit_age;
-        if (!is_content_of(params, unit.preimage, *pools[age], unit.tokens, unit.source))
-            return refuse("predecessor " + std::to_string(i + 1) + ": content");
+        if (check_content(params, unit.preimage, *pools[age], unit.tokens, unit.source) !=
+            ContentVerdict::kDrawn) {
+            return Refused{.step = "predecessor " + std::to_string(i + 1) + ": content", .of_witness = true};
+        }
     }
     return std::nullopt;
 }

@@ -24,6 +24,9 @@ inline constexpr size_t kBeaconsMax = 5;
 /// tests and peers match: never change one.
 struct Refused {
     std::string step;
+    /// Only what is beside the block is wrong, which no hash commits to: another copy of it may pass, so the
+    /// fault is the sender's. Set by check_contents, after which a block would be marked invalid for good.
+    bool of_witness = false;
 };
 
 /// The cheap part, from the sealed header alone: miner, seal root, model known at this height, seq, op,
@@ -37,7 +40,8 @@ struct Refused {
                                                 const Seal& seal, const SealWitness& witness);
 
 /// The rest, at connection: kind and content of the three units. `pools[i]` is what was drawn from under
-/// beacons[i]. Requires that check_seal passed with the same arguments.
+/// beacons[i]. A seal commits to its kind and its own tokens; to the tokens of the units before it and to all
+/// sources nothing does. Requires that check_seal passed with the same arguments.
 [[nodiscard]] std::optional<Refused> check_contents(const consensus::Params& params,
                                                     const SealContext& context, const Seal& seal,
                                                     const SealWitness& witness,

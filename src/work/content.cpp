@@ -100,25 +100,26 @@ Content content_of(const consensus::Params& params, const Corpora& corpora, cons
     return content;
 }
 
-bool is_content_of(const consensus::Params& params, const UnitPreimage& preimage, const Pool& pool,
-                   const std::vector<uint32_t>& tokens, const ContentSource& source) {
+ContentVerdict check_content(const consensus::Params& params, const UnitPreimage& preimage, const Pool& pool,
+                             const std::vector<uint32_t>& tokens, const ContentSource& source) {
+    using enum ContentVerdict;
     const Hash256 unit = unit_id(preimage);
     if (preimage.seq == 0) {
         const consensus::BaseModel* model = params.find_model(preimage.model);
         assert(model != nullptr);
-        return source.receipt.empty() && source.leaves.empty() &&
-               tokens == start_tokens(unit, model->manifest.vocabulary, params.unit_tokens);
+        if (!source.receipt.empty() || !source.leaves.empty()) return kNotShown;
+        return tokens == start_tokens(unit, model->manifest.vocabulary, params.unit_tokens) ? kDrawn : kOther;
     }
     const Draw drawn = draw(params, unit, pool);
     if (drawn.kind == Kind::kReceipt) {
-        if (consensus::tokens_root(source.receipt) != pool[drawn.pool_index].tokens_root) return false;
+        if (consensus::tokens_root(source.receipt) != pool[drawn.pool_index].tokens_root) return kNotShown;
     } else if (!source.receipt.empty()) {
-        return false;
+        return kNotShown;
     }
 
     const WindowPlace place = place_of(params, drawn.window);
     const LeafRange range = opened_leaves(params, drawn.window, source.receipt.size());
-    if (!are_leaves_of(params.corpora[place.corpus], range, source.leaves)) return false;
+    if (!are_leaves_of(params.corpora[place.corpus], range, source.leaves)) return kNotShown;
 
     std::vector<uint32_t> padding;
     for (const CorpusLeaf& leaf : source.leaves)
@@ -128,11 +129,11 @@ bool is_content_of(const consensus::Params& params, const UnitPreimage& preimage
     const size_t from = place.start % kCorpusLeafTokens;
     const size_t missing = params.unit_tokens - expected.size();
     if (missing > 0) {
-        if (padding.size() < from + missing) return false;  // a spec whose root is over other leaves
+        if (padding.size() < from + missing) return kNotShown;  // a spec whose root is over other leaves
         expected.insert(expected.end(), padding.begin() + ptrdiff_t(from),
                         padding.begin() + ptrdiff_t(from + missing));
     }
-    return tokens == expected;
+    return tokens == expected ? kDrawn : kOther;
 }
 
 }  // namespace daidd::work

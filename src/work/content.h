@@ -18,9 +18,14 @@ LeafRange opened_leaves(const consensus::Params& params, uint64_t window, size_t
 Content padded_content(const consensus::Params& params, const Corpora& corpora, Kind kind,
                        const std::vector<uint32_t>& receipt, uint64_t window);
 
-/// Whether `tokens` are what the unit had to run, and `source` shows it. A start unit needs no source and
+enum class ContentVerdict {
+    kDrawn,     ///< the tokens are what the unit had to run
+    kNotShown,  ///< `source` does not open what was drawn, so nothing is known of the tokens
+    kOther,     ///< `source` opens what was drawn, and the tokens are others
+};
+/// Compares `tokens` with what the unit had to run, as `source` shows it. A start unit needs no source and
 /// may carry none.
-bool is_content_of(const consensus::Params& params, const UnitPreimage& preimage, const Pool& pool,
-                   const std::vector<uint32_t>& tokens, const ContentSource& source);
+ContentVerdict check_content(const consensus::Params& params, const UnitPreimage& preimage, const Pool& pool,
+                             const std::vector<uint32_t>& tokens, const ContentSource& source);
 
 }  // namespace daidd::work

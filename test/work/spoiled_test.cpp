@@ -234,6 +234,34 @@ TEST(CheckSeal, HeaderPartNeedsNoWitness) {
     EXPECT_EQ(check_seal_header(chain().params, context, seal)->step, "op");
 }
 
+/// What no hash of the block commits to can be spoiled on the way, so it must not count against the block.
+TEST(CheckContents, BlamesTheCopyUnlessTheSealCommitsToTheFault) {
+    struct Case {
+        void (*spoil)(Sealed&);
+        const char* step;
+        bool of_witness;
+    };
+    const Case cases[] = {
+        {[](Sealed& s) { s.witness.source.receipt[0] ^= 1; }, "content", true},
+        {[](Sealed& s) { s.witness.source.leaves[0].path[0] = kOther; }, "content", true},
+        {[](Sealed& s) { s.witness.previous[0].tokens[0] ^= 1; }, "predecessor 1: content", true},
+        {[](Sealed& s) { s.witness.previous[1].source.leaves.clear(); }, "predecessor 2: content", true},
+        {[](Sealed& s) { s.witness.tokens[0] ^= 1; }, "content", false},
+        {[](Sealed& s) { s.seal.kind ^= 1; }, "kind", false},
+    };
+    for (const Case& test_case : cases) {
+        Sealed sealed = honest();
+        test_case.spoil(sealed);
+        std::vector<const Pool*> pools;
+        for (const Pool& pool : sealed.pools) pools.push_back(&pool);
+        const auto refused =
+            check_contents(chain().params, sealed.context, sealed.seal, sealed.witness, pools);
+        ASSERT_TRUE(refused) << test_case.step;
+        EXPECT_EQ(refused->step, test_case.step);
+        EXPECT_EQ(refused->of_witness, test_case.of_witness) << test_case.step;
+    }
+}
+
 /// A slice whose columns are not whole steps gives no tickets: here the model is declared with such a depth.
 TEST(CheckSeal, RestOfASliceGivesNoTickets) {
     consensus::Params params = chain().params;
