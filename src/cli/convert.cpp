@@ -17,6 +17,7 @@ struct NotText {
 };
 
 constexpr NotText kNotText[] = {
+    {"addnode", 2, "v2transport"},
     {"createwallet", 1, "disable_private_keys"},
     {"createwallet", 2, "blank"},
     {"createwallet", 4, "avoid_reuse"},

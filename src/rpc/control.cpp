@@ -46,8 +46,8 @@ Json help(Context&, const Call& call) {
         for (const Method* method : methods()) {
             for (size_t i = 0; i < method->args.size(); ++i) {
                 const Arg& arg = method->args[i];
-                const bool is_text =
-                    arg.type == ArgType::kString || arg.type == ArgType::kHash || arg.type == ArgType::kId;
+                const bool is_text = arg.type == ArgType::kString || arg.type == ArgType::kHash ||
+                                     arg.type == ArgType::kId || arg.type == ArgType::kTextOrArray;
                 rows.push_back({method->name, i, arg.names.substr(0, arg.names.find('|')), is_text});
             }
         }

@@ -21,6 +21,7 @@ std::string_view json_type_of(ArgType type) {
     case ArgType::kVerbosity:
     case ArgType::kAmount:
     case ArgType::kFeeRate:
+    case ArgType::kTextOrArray:
     case ArgType::kAny: return "any";
     }
     return "any";

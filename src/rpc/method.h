@@ -27,6 +27,7 @@ enum class ArgType {
     kFeeRate,    ///< the same, kept as text: sat/vB
     kObject,
     kArray,
+    kTextOrArray,  ///< dai-cli sends text
     kAny,
 };
 

@@ -82,8 +82,10 @@ std::optional<Hash256> drawn_receipt(const chain::Snapshot& snapshot, const Seal
     const Hash256 root = consensus::tokens_root(sealed.block.witness.source.receipt);
     for (const Hash256& id : snapshot.recent_receipts(SIZE_MAX)) {
         const auto record = ledger::find_receipt(snapshot, id);
-        if (!record || record->tokens_root != root || record->height >= sealed.info.height) continue;
-        if (record->height + params.challenge_window + 1 >= sealed.info.height) return id;
+        if (!record || record->tokens_root != root) continue;
+        // Under the parent's beacon, from the state of the block before it.
+        if (record->height + 2 > sealed.info.height) continue;
+        if (record->height + 2 + params.challenge_window > sealed.info.height) return id;
     }
     return std::nullopt;
 }

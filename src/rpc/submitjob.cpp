@@ -215,7 +215,7 @@ Json submitjob(Context& context, const Call& call) {
 }
 
 constexpr Arg kArgs[] = {
-    {"prompt", ArgType::kAny, true, "The question as text, or an array of tokens"},
+    {"prompt", ArgType::kTextOrArray, true, "The question as text, or an array of tokens"},
     {"options", ArgType::kObject, false,
      "max_tokens, temperature, min_p, seed, model, worker, escrow, deadline_blocks, fee_rate, system, raw, "
      "dry_run"},

@@ -9,8 +9,8 @@
 namespace daidd::wallet {
 namespace {
 
-/// Replaceable (BIP125), and without a relative lock (BIP68).
-constexpr uint32_t kSequence = 0xffff'fffd;
+/// Without a relative lock (BIP68), and without BIP125's signal: no mempool here replaces anything.
+constexpr uint32_t kSequence = 0xffff'fffe;
 
 Error dust(const std::string& which) {
     return {.kind = ErrorKind::kDust, .detail = which + " is dust", .needed = kDustLimit};

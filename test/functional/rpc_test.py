@@ -111,7 +111,7 @@ def a_second_node_is_refused(network):
     other = Node(node.directory, args=[])
     done = subprocess.run(other.command(), capture_output=True, text=True, timeout=20, check=False)
     expect_equal(done.returncode, 1)
-    assert "another process is using this directory" in done.stdout + done.stderr, done.stderr
+    assert "Cannot obtain a lock on data directory" in done.stdout + done.stderr, done.stderr
     assert node.getblockcount() == 0
 
 

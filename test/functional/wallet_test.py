@@ -107,7 +107,10 @@ def refused_transactions(network):
     foreign[10] ^= 1  # the id of what is spent
     expect_error(-25, "bad-txns-inputs-missingorspent", node.sendrawtransaction, foreign.hex())
     coinbase = node.getblock(node.getblockhash(1), 2)["tx"][0]["hex"]
-    expect_error(-26, "coinbase", node.sendrawtransaction, coinbase)
+    expect_error(-27, "already in utxo set", node.sendrawtransaction, coinbase)
+    unknown = bytearray.fromhex(coinbase)
+    unknown[45] ^= 1  # in its script
+    expect_error(-26, "coinbase", node.sendrawtransaction, unknown.hex())
 
 
 def restarts(network):
