@@ -15,7 +15,11 @@ constexpr uint32_t kLinearInputsMax = 32'768;
 constexpr uint32_t kPercent = 100;
 constexpr uint32_t kAssignBitsMax = 32;
 constexpr size_t kHrpMax = 16;
-constexpr uint32_t kBlockWeightMin = 4'000;
+/// What can fall due in one block (doc/protocol.md, "Settlement") must fit beside the commands that caused
+/// it: 4,096 refunds are 704,512 units of weight, and of the rest the payouts of receipts are less than half.
+constexpr uint32_t kBlockWeightMin = 1'700'000;
+/// A block with its witness fits one message of the peer-to-peer protocol.
+constexpr uint32_t kWitnessBytesMax = 1 << 20;
 
 using Problem = std::optional<std::string>;
 
@@ -153,11 +157,11 @@ Problem check_jobs(const Params& params) {
 
 Problem check_limits(const Params& params) {
     if (params.block_weight_max < kBlockWeightMin || params.block_weight_max > kTxBytesMax)
-        return problem("block_weight_max", "4000 to 4000000");
+        return problem("block_weight_max", "1700000 to 4000000");
     if (params.commands_bytes_max > params.block_weight_max / 4)
         return problem("commands_bytes_max", "at most a quarter of block_weight_max");
-    if (params.witness_bytes_max == 0 || params.witness_bytes_max > 1u << 24)
-        return problem("witness_bytes_max", "1 to 16777216");
+    if (params.witness_bytes_max == 0 || params.witness_bytes_max > kWitnessBytesMax)
+        return problem("witness_bytes_max", "1 to 1048576");
     return std::nullopt;
 }
 

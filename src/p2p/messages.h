@@ -21,9 +21,12 @@ inline constexpr std::string_view kBlock = "block";
 inline constexpr std::string_view kTx = "tx";
 }  // namespace command
 
+/// Bitcoin's NODE_NETWORK and NODE_WITNESS: whole blocks, with their witnesses.
+inline constexpr uint64_t kLocalServices = 1 | 8;
+
 struct VersionMessage {
     uint32_t version = kProtocolVersion;
-    uint64_t services = 0;
+    uint64_t services = kLocalServices;
     int64_t time_s = 0;
     uint64_t nonce = 0;  ///< of the connection: who receives his own is talking to himself
     std::string user_agent;

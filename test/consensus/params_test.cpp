@@ -154,10 +154,11 @@ const SpecCase kSpecCases[] = {
     {"no_deadline", [](Params& p) { p.job_deadline_blocks_max = 0; }, "job_deadline_blocks_max"},
     {"assign_bits", [](Params& p) { p.assign_bits = 33; }, "assign_bits"},
     {"bond", [](Params& p) { p.receipt_bond = kMoneyMax + 1; }, "receipt_bond"},
-    {"small_block", [](Params& p) { p.block_weight_max = 3'999; }, "block_weight_max"},
+    {"small_block", [](Params& p) { p.block_weight_max = 1'699'999; }, "block_weight_max"},
     {"big_block", [](Params& p) { p.block_weight_max = 4'000'001; }, "block_weight_max"},
     {"commands", [](Params& p) { p.commands_bytes_max = 1'000'001; }, "commands_bytes_max"},
     {"no_witness", [](Params& p) { p.witness_bytes_max = 0; }, "witness_bytes_max"},
+    {"big_witness", [](Params& p) { p.witness_bytes_max = (1 << 20) + 1; }, "witness_bytes_max"},
 };
 
 TEST(Spec, CheckNamesTheField) {
