@@ -125,6 +125,7 @@ void Graph::add(Entry entry, Facts facts) {
     totals_.vsize += entry.vsize;
     totals_.fees += entry.fee;
     order_.emplace(node.sequence, txid);
+    ages_.emplace(entry.time_s, node.sequence);
     node.entry = std::move(entry);
     node.facts = std::move(facts);
     scores_.insert(score_of(node));
@@ -148,6 +149,7 @@ void Graph::remove_leaf(const Hash256& txid) {
     totals_.vsize -= entry.vsize;
     totals_.fees -= entry.fee;
     order_.erase(node.sequence);
+    ages_.erase({entry.time_s, node.sequence});
     scores_.erase(score_of(node));
     nodes_.erase(txid);
 }
@@ -168,6 +170,11 @@ std::vector<Entry> Graph::remove(const Hash256& txid) {
 const Node& Graph::worst() const {
     assert(!scores_.empty());
     return nodes_.at(scores_.begin()->txid);
+}
+
+const Node& Graph::oldest() const {
+    assert(!ages_.empty());
+    return nodes_.at(order_.at(ages_.begin()->second));
 }
 
 }  // namespace daidd::mempool

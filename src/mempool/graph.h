@@ -54,6 +54,8 @@ public:
     std::vector<Entry> remove(const Hash256& txid);
     /// Whose going loses least. Requires size() > 0.
     const Node& worst() const;
+    /// Who waits longest. Requires size() > 0.
+    const Node& oldest() const;
 
 private:
     struct Score {
@@ -78,6 +80,7 @@ private:
     std::map<consensus::OutPoint, Hash256> spenders_;
     std::map<Hash256, Hash256> receipts_;
     std::set<Score> scores_;
+    std::set<std::pair<int64_t, uint64_t>> ages_;  ///< entry.time_s and sequence
     Totals totals_;
     uint64_t next_sequence_ = 0;
 };

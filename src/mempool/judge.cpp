@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 
 namespace daidd::mempool {
 
@@ -105,21 +104,24 @@ Result<Amount, Rejection> check_above(const Transaction& tx, const Hash256& txid
     }
     if (const auto conflict = check_conflicts(tx, facts, graph)) return Fail{*conflict};
 
+    // Before anything is applied: it bounds how much that is.
     const auto ancestors = graph.ancestors_of(tx);
+    const size_t vsize = consensus::virtual_size(tx);
+    if (auto too_long = graph.too_long(vsize, ancestors)) {
+        return Fail{refused("too-long-mempool-chain", *std::move(too_long))};
+    }
     ledger::Overlay state{*tip.snapshot};
     for (const Node* ancestor : ancestors) {
         const auto applied = ledger::apply_transaction(*ancestor->entry.tx, tip.next, params, state, false);
-        assert(applied);  // the graph is valid on this tip
+        // Each of them fits the tip, but families that met here may open more jobs than a height has room
+        // for.
+        if (!applied) return Fail{refused(applied.error().token, applied.error().detail)};
     }
     // Everything cheap before the signatures, so that what pays nothing costs little.
     ledger::Overlay unsigned_state{state};
     const auto fee = ledger::apply_transaction(tx, tip.next, params, unsigned_state, false);
     if (!fee) return Fail{by_ledger(fee.error())};
-    const size_t vsize = consensus::virtual_size(tx);
     if (const auto low = check_fee(*fee, vsize, rates)) return Fail{*low};
-    if (auto too_long = graph.too_long(vsize, ancestors)) {
-        return Fail{refused("too-long-mempool-chain", *std::move(too_long))};
-    }
     const auto verified = ledger::apply_transaction(tx, tip.next, params, state, true);
     if (!verified) return Fail{by_ledger(verified.error())};
     return *fee;

@@ -85,11 +85,9 @@ struct Mempool::Impl {
     }
 
     void expire() {
-        const int64_t oldest = options.now_s() - kExpiryS;
-        for (const Node* node : graph.ordered()) {
-            if (node->entry.time_s >= oldest) break;
-            remove(node->entry.txid, Removal::kExpired);
-            return expire();  // what it was reached through has changed
+        const int64_t oldest_s = options.now_s() - kExpiryS;
+        while (graph.size() > 0 && graph.oldest().entry.time_s < oldest_s) {
+            remove(graph.oldest().entry.txid, Removal::kExpired);
         }
     }
 
@@ -105,12 +103,12 @@ struct Mempool::Impl {
         }
     }
 
-    /// Why an entry that waited does not fit the new tip, if it does not.
-    std::optional<Removal> check_again(const Entry& entry, const Taken& blocks,
+    /// Why an entry that waited does not fit the new tip, if it does not. `lost`: those that conflict so far.
+    std::optional<Removal> check_again(const Entry& entry, const Taken& blocks, const std::set<Hash256>& lost,
                                        ledger::StateView& state) const {
         if (blocks.txids.contains(entry.txid)) return Removal::kBlock;
         const auto spent = [&](const consensus::TxIn& input) {
-            return blocks.spent.contains(input.previous);
+            return blocks.spent.contains(input.previous) || lost.contains(input.previous.txid);
         };
         const Facts facts = facts_of(*entry.tx);
         const auto answered = [&](const Hash256& job) { return blocks.jobs.contains(job); };
@@ -145,10 +143,12 @@ struct Mempool::Impl {
             graph.add(*entry, facts_of(tx));
             if (old.find(entry->txid) == nullptr) events.push_back({*entry, std::nullopt});
         }
+        std::set<Hash256> lost;
         for (const Node* node : old.ordered()) {
             if (graph.find(node->entry.txid) != nullptr) continue;
-            if (const auto removal = check_again(node->entry, was_taken, state)) {
+            if (const auto removal = check_again(node->entry, was_taken, lost, state)) {
                 events.push_back({node->entry, *removal});
+                if (*removal == Removal::kConflict) lost.insert(node->entry.txid);
             } else {
                 graph.add(node->entry, node->facts);
             }

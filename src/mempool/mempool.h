@@ -96,8 +96,8 @@ public:
     void observe(Observer observer);
 
     /// Checks and keeps. In this order: context-free rules, "coinbase", "tx-size", "txn-already-in-mempool",
-    /// "txn-already-known", "non-final", "txn-mempool-conflict", the ledger's rules, fees,
-    /// "too-long-mempool-chain", signatures; "mempool full" if it would be the first to go.
+    /// "txn-already-known", "non-final", "txn-mempool-conflict", "too-long-mempool-chain", the ledger's
+    /// rules, fees, signatures; "mempool full" if it would be the first to go.
     Result<Entry, Rejection> accept(const Transaction& tx);
     /// The same verdict, keeping nothing; does not foresee "mempool full".
     Result<Entry, Rejection> check(const Transaction& tx) const;
