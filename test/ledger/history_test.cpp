@@ -80,6 +80,8 @@ TEST_P(History, ConservesMoneyAndIsUndoneExactly) {
         ASSERT_EQ(money_in(chain.state()) + chain.burned(), subsidies_until(chain.height(), chain.params()));
         ASSERT_EQ(state_root(chain.state()), root_of_records(chain.state()));
         expect_open_jobs_listed(chain.state());
+        const TreasuryRecord all = treasury(chain.state());
+        ASSERT_EQ(all.balance, all.from_subsidy + all.from_fees) << "nothing spends it yet";
 
         if (chain.random(6) != 0) continue;
         for (uint64_t depth = 1 + chain.random(kReorgDepthMax); depth > 0 && chain.height() > 0; --depth) {

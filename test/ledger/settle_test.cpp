@@ -1,3 +1,4 @@
+#include "crypto/vectors.h"
 #include "ledger/fixture.h"
 
 namespace daidd::ledger::test {
@@ -40,7 +41,7 @@ TEST_F(Settle, PaysWorkerBondTreasuryAndTheRestOfTheEscrow) {
     };
     EXPECT_EQ(settle_at(due), expected);
     EXPECT_EQ(status_of(id), JobStatus::kSettled);
-    EXPECT_EQ(find_receipt(state, receipt)->settled, 1);
+    EXPECT_EQ(find_receipt(state, receipt).value().settled, 1);
     const TreasuryRecord after = treasury(state);
     EXPECT_EQ(after.balance - before.balance, cost(2) / 10 + subsidy_share());
     EXPECT_EQ(after.from_fees - before.from_fees, cost(2) / 10);
@@ -115,6 +116,15 @@ TEST_F(Settle, FillsTheTreasuryByItsShareOfEverySubsidy) {
     EXPECT_EQ(treasury(state).balance, (5 * 12 + 6) * kCoin);
     EXPECT_EQ(treasury(state).from_subsidy, treasury(state).balance);
     EXPECT_EQ(treasury(state).from_fees, 0);
+}
+
+TEST_F(Settle, HasTheRootOfTheVectorsAfterTwoEmptyBlocks) {
+    for (uint32_t height = 1; height <= 2; ++height) EXPECT_TRUE(settle_at(height).empty());
+    const auto cases = crypto::read_list("state_tree.json", "records");
+    const auto found =
+        std::ranges::find(cases, "two_empty_blocks", [](const auto& test) { return test.at("name"); });
+    ASSERT_NE(found, cases.end());
+    EXPECT_EQ(to_hex(state_root(state)), found->at("root"));
 }
 
 TEST_F(Settle, RefundsAsManyJobsAsMayEndAtOneHeight) {

@@ -108,6 +108,8 @@ def record_cases():
     yield "many", [(1 + i % 2, number(i), number(1000 + i)) for i in range(64)]
     yield "real", [(JOB, number(4), job_record(JOB_FIELDS)), (RECEIPT, number(3), receipt_record(RECEIPT_FIELDS)),
                    (TREASURY, ZEROS, treasury_record(TREASURY_FIELDS))]
+    share = 2 * 12 * 10**8
+    yield "two_empty_blocks", [(TREASURY, ZEROS, struct.pack("<qqq", share, share, 0))]
 
 
 def leaf_cases():
