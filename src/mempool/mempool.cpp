@@ -35,8 +35,12 @@ public:
         if (table == ledger::Table::kCoin) return state_.get(table, key);
         return tip_->snapshot->get(table, key);
     }
-    void put(ledger::Table, ByteView, Bytes) override { assert(!"a view of the mempool is never written"); }
-    void erase(ledger::Table, ByteView) override { assert(!"a view of the mempool is never written"); }
+    void put(ledger::Table, ByteView, Bytes) override {
+        assert(false && "a view of the mempool is never written");
+    }
+    void erase(ledger::Table, ByteView) override {
+        assert(false && "a view of the mempool is never written");
+    }
 
 private:
     std::shared_ptr<const Tip> tip_;

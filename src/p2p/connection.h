@@ -25,7 +25,7 @@ std::optional<Address> parse_address(std::string_view text, uint16_t default_por
 /// Whether a numeric address is of this machine: 127.0.0.0/8 or ::1.
 bool is_loopback(const std::string& host);
 
-/// An open socket. Used on the loop's thread only. Closed when destroyed.
+/// An open socket. Used on the loop's thread only, and destroyed before the loop is. Closed when destroyed.
 class Connection {
 public:
     struct Events {

@@ -9,53 +9,72 @@ void Download::add(PeerId peer, const Hash256& hash, const Hash256& previous, ui
     if (added) {
         found->second.previous = previous;
         found->second.height = height;
-        by_height_.emplace(height, hash);
+        children_.emplace(previous, hash);
     }
-    if (found->second.holders.insert(peer).second) ++peers_[peer].blocks;
+    found->second.holders.insert(peer);
+    peers_[peer].blocks.emplace(found->second.height, hash);
+}
+
+void Download::want_again(Entry& entry, const Hash256& hash) {
+    entry.state = State::kWanted;
+    peers_[entry.asked].in_flight.erase(hash);
+}
+
+void Download::make_ready(Blocks::iterator entry) {
+    waiting_bytes_ -= entry->second.bytes;
+    ready_bytes_ += entry->second.bytes;
+    ready_.emplace(entry->second.height, entry->first);
 }
 
 void Download::erase(Blocks::iterator entry) {
-    for (const PeerId holder : entry->second.holders) --peers_[holder].blocks;
-    if (entry->second.state == State::kInFlight) --peers_[entry->second.asked].in_flight;
-    if (entry->second.state == State::kReceived) buffered_bytes_ -= entry->second.bytes;
-    by_height_.erase({entry->second.height, entry->first});
+    const Hash256 hash = entry->first;
+    const Place place{entry->second.height, hash};
+    for (const PeerId holder : entry->second.holders) peers_[holder].blocks.erase(place);
+    if (entry->second.state == State::kInFlight) peers_[entry->second.asked].in_flight.erase(hash);
+    if (entry->second.state == State::kReceived) {
+        (ready_.erase(place) != 0 ? ready_bytes_ : waiting_bytes_) -= entry->second.bytes;
+    }
+    children_.erase({entry->second.previous, hash});
     blocks_.erase(entry);
+    for (auto child = children_.lower_bound({hash, {}}); child != children_.end() && child->first == hash;
+         ++child) {
+        const auto found = blocks_.find(child->second);
+        if (found->second.state == State::kReceived) make_ready(found);
+    }
 }
 
 void Download::release(PeerId peer) {
-    for (auto& [hash, entry] : blocks_) {
-        if (entry.state == State::kInFlight && entry.asked == peer) entry.state = State::kWanted;
-    }
-    peers_[peer].in_flight = 0;
+    for (const Hash256& hash : std::set{peers_[peer].in_flight}) want_again(blocks_.at(hash), hash);
 }
 
 void Download::remove_peer(PeerId peer) {
+    const auto state = peers_.find(peer);
+    if (state == peers_.end()) return;
     release(peer);
-    for (auto entry = blocks_.begin(); entry != blocks_.end();) {
-        const auto here = entry++;
-        if (here->second.holders.erase(peer) == 0) continue;
-        --peers_[peer].blocks;
-        if (here->second.holders.empty() && here->second.state == State::kWanted) erase(here);
+    for (const auto& [height, hash] : std::set{state->second.blocks}) {
+        const auto found = blocks_.find(hash);
+        found->second.holders.erase(peer);
+        if (found->second.holders.empty() && found->second.state == State::kWanted) erase(found);
     }
-    peers_.erase(peer);
+    peers_.erase(state);
 }
 
 std::vector<Hash256> Download::next(PeerId peer, Time now) {
     std::vector<Hash256> asked;
-    const auto state = peers_.find(peer);
-    if (state == peers_.end() || now < state->second.paused_until || by_height_.empty()) return asked;
-    const uint32_t height_max = by_height_.begin()->first + uint32_t(kDownloadWindow) - 1;
-    for (const auto& [height, hash] : by_height_) {
-        if (height > height_max || state->second.in_flight >= kBlocksInFlightMax) break;
-        // The lowest block is always asked for: it is what frees the buffer.
-        const bool lowest = height == by_height_.begin()->first;
-        if (buffered_bytes_ >= kBufferedBytesMax && !lowest) break;
+    const auto found = peers_.find(peer);
+    if (found == peers_.end() || now < found->second.paused_until) return asked;
+    PeerState& state = found->second;
+    for (const auto& [height, hash] : state.blocks) {
+        if (height - state.blocks.begin()->first >= kDownloadWindow) break;
+        if (state.in_flight.size() >= kBlocksInFlightMax) break;
         Entry& entry = blocks_.at(hash);
-        if (entry.state != State::kWanted || !entry.holders.contains(peer)) continue;
+        if (entry.state != State::kWanted) continue;
+        if (waiting_bytes_ >= kBufferedBytesMax && awaited(entry.previous)) continue;
         entry.state = State::kInFlight;
         entry.asked = peer;
+        entry.turn = ++turns_;
         entry.since = now;
-        ++state->second.in_flight;
+        state.in_flight.insert(hash);
         asked.push_back(hash);
     }
     return asked;
@@ -66,13 +85,18 @@ bool Download::received(PeerId peer, const Hash256& hash, size_t bytes, Time now
     if (found == blocks_.end()) return false;
     Entry& entry = found->second;
     if (entry.state != State::kInFlight || entry.asked != peer) return false;
+    want_again(entry, hash);
+    for (const Hash256& other : peers_[peer].in_flight) {
+        Entry& later = blocks_.at(other);
+        if (later.turn > entry.turn) later.since = now;
+    }
+    stall_ = std::max(stall_min_, stall_ * 85 / 100);
+    const bool ready = !awaited(entry.previous);
+    if ((ready ? ready_bytes_ : waiting_bytes_) >= kBufferedBytesMax) return false;
     entry.state = State::kReceived;
     entry.bytes = bytes;
-    buffered_bytes_ += bytes;
-    PeerState& state = peers_[peer];
-    --state.in_flight;
-    state.last_received = now;
-    stall_ = std::max(stall_min_, stall_ * 85 / 100);
+    waiting_bytes_ += bytes;
+    if (ready) make_ready(found);
     return true;
 }
 
@@ -81,68 +105,70 @@ void Download::not_found(PeerId peer, const Hash256& hash) {
     if (found == blocks_.end()) return;
     Entry& entry = found->second;
     if (entry.state != State::kInFlight || entry.asked != peer) return;
-    entry.state = State::kWanted;
-    --peers_[peer].in_flight;
-    if (entry.holders.erase(peer) != 0) --peers_[peer].blocks;
+    want_again(entry, hash);
+    entry.holders.erase(peer);
+    peers_[peer].blocks.erase({entry.height, hash});
     if (entry.holders.empty()) erase(found);
 }
 
-std::vector<Hash256> Download::take_ready() {
-    std::vector<Hash256> ready;
-    for (auto place = by_height_.begin(); place != by_height_.end();) {
-        if (place->first >= by_height_.begin()->first + kDownloadWindow) break;
-        const auto found = blocks_.find(place->second);
-        ++place;
-        if (found->second.state != State::kReceived || blocks_.contains(found->second.previous)) continue;
-        ready.push_back(found->first);
-        erase(found);
-    }
-    return ready;
+std::optional<Hash256> Download::take_ready() {
+    if (ready_.empty()) return std::nullopt;
+    const Hash256 hash = ready_.begin()->second;
+    erase(blocks_.find(hash));
+    return hash;
 }
 
 std::vector<Hash256> Download::refuse(const Hash256& hash) {
-    std::set<Hash256> gone{hash};
-    std::vector<Hash256> received;
-    if (const auto found = blocks_.find(hash); found != blocks_.end()) erase(found);
-    for (auto place = by_height_.begin(); place != by_height_.end();) {
-        const auto found = blocks_.find(place->second);
-        ++place;
-        if (!gone.contains(found->second.previous)) continue;
-        gone.insert(found->first);
-        if (found->second.state == State::kReceived) received.push_back(found->first);
+    std::vector<Hash256> gone{hash}, received;
+    for (size_t i = 0; i < gone.size(); ++i) {
+        for (auto child = children_.lower_bound({gone[i], {}});
+             child != children_.end() && child->first == gone[i]; ++child) {
+            gone.push_back(child->second);
+        }
+    }
+    // What was received must not become ready on the way: descendants first.
+    for (auto at = gone.rbegin(); at != gone.rend(); ++at) {
+        const auto found = blocks_.find(*at);
+        if (found == blocks_.end()) continue;
+        if (found->second.state == State::kReceived) received.push_back(*at);
         erase(found);
     }
     return received;
 }
 
 std::optional<Download::Stalled> Download::stalled(Time now) {
-    const auto lowest = std::find_if(by_height_.begin(), by_height_.end(), [&](const auto& place) {
-        return blocks_.at(place.second).state != State::kReceived;
-    });
-    if (lowest == by_height_.end()) return std::nullopt;
-    const Entry& entry = blocks_.at(lowest->second);
-    if (entry.state != State::kInFlight) return std::nullopt;
-    const PeerId peer = entry.asked;
-    const bool alone = entry.holders.size() < 2;
-    const Time since = std::max(entry.since, peers_[peer].last_received);
-    if (now - since < (alone ? stall_max_ : stall_)) return std::nullopt;
-    release(peer);
-    stall_ = std::min(stall_max_, stall_ * 2);
-    peers_[peer].paused_until = now + stall_;
-    return Stalled{peer, alone};
+    for (const auto& [peer, state] : peers_) {
+        for (const Hash256& hash : state.in_flight) {
+            const Entry& entry = blocks_.at(hash);
+            if (awaited(entry.previous)) continue;
+            const bool alone = entry.holders.size() < 2;
+            if (now - entry.since < (alone ? stall_max_ : stall_)) continue;
+            const Stalled found{peer, alone};
+            release(peer);
+            stall_ = std::min(stall_max_, stall_ * 2);
+            peers_[found.peer].paused_until = now + stall_;
+            return found;
+        }
+    }
+    return std::nullopt;
 }
 
 size_t Download::blocks_of(PeerId peer) const {
     const auto found = peers_.find(peer);
-    return found == peers_.end() ? 0 : found->second.blocks;
+    return found == peers_.end() ? 0 : found->second.blocks.size();
+}
+
+bool Download::has(PeerId peer, const Hash256& hash) const {
+    const auto found = blocks_.find(hash);
+    return found != blocks_.end() && found->second.holders.contains(peer);
 }
 
 std::vector<uint32_t> Download::in_flight(PeerId peer) const {
     std::vector<uint32_t> heights;
-    for (const auto& [height, hash] : by_height_) {
-        const Entry& entry = blocks_.at(hash);
-        if (entry.state == State::kInFlight && entry.asked == peer) heights.push_back(height);
-    }
+    const auto found = peers_.find(peer);
+    if (found == peers_.end()) return heights;
+    for (const Hash256& hash : found->second.in_flight) heights.push_back(blocks_.at(hash).height);
+    std::ranges::sort(heights);
     return heights;
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "crypto/keys.h"
 #include "p2p/manager.h"
 #include "util/log.h"
@@ -53,7 +55,8 @@ void PeerManager::Impl::on_version(const PeerPtr& peer, ByteView payload) {
     peer->info.version = version->version;
     peer->info.user_agent = printable(version->user_agent);
     peer->info.start_height = version->start_height;
-    peer->info.time_offset_s = version->time_s - unix_time_s();
+    // Within what cannot overflow: the peer may say anything.
+    peer->info.time_offset_s = std::clamp<int64_t>(version->time_s, 0, UINT32_MAX) - unix_time_s();
     if (peer->info.inbound) send_version(peer);
     send_raw(peer, command::kVerack, {});
 }
@@ -100,6 +103,8 @@ void PeerManager::Impl::check_liveness(const PeerPtr& peer, Clock::time_point no
         return drop(peer, "no answer to getheaders");
     if (peer->pinged_at != Clock::time_point{} && now - peer->pinged_at < kPingInterval) return;
     if (peer->ping_nonce != 0) return;
+    // Whatever was lost on the way, headers or blocks, comes back with the answer.
+    if (peer->pinged_at != Clock::time_point{}) ask_headers(peer, std::nullopt);
     peer->ping_nonce = random_nonce();
     peer->pinged_at = now;
     send(peer, command::kPing, PingMessage{peer->ping_nonce});

@@ -26,9 +26,11 @@ inline constexpr size_t kUserAgentMax = 256;
 // Sync. kUncreditedHeadersMax is the protocol's (§2, fork choice).
 inline constexpr size_t kUncreditedHeadersMax = 2000;
 inline constexpr size_t kBlocksInFlightMax = 16;
-inline constexpr size_t kDownloadWindow = 256;                 ///< blocks ahead of the next to connect
-inline constexpr size_t kBufferedBytesMax = size_t{64} << 20;  ///< blocks that wait for their parent
-inline constexpr size_t kUnconnectingHeadersMax = 10;          ///< in a row, then it is misbehaviour
+inline constexpr size_t kDownloadWindow = 256;  ///< blocks ahead of the next to connect
+/// Of blocks that wait for their parent; as much again that is ready, and with the validation thread.
+inline constexpr size_t kBufferedBytesMax = size_t{64} << 20;
+inline constexpr size_t kHeadersJudgingMax = 4;        ///< messages of a peer, announcements
+inline constexpr size_t kUnconnectingHeadersMax = 10;  ///< in a row, then it is misbehaviour
 inline constexpr std::chrono::seconds kStallTimeoutMin{2};
 inline constexpr std::chrono::seconds kStallTimeoutMax{64};
 inline constexpr int kStallsMax = 3;  ///< replaced so often, then disconnected
@@ -37,6 +39,7 @@ inline constexpr std::chrono::seconds kHeadersTimeout{60};
 // Transactions.
 inline constexpr size_t kTxInFlightMax = 100;    ///< a peer
 inline constexpr size_t kTxAnnouncedMax = 5000;  ///< a peer, waiting to be asked for
+inline constexpr size_t kTxScanMax = 200;        ///< of those, looked at in one go
 inline constexpr std::chrono::seconds kTxTimeout{60};
 inline constexpr size_t kTxRejectedMax = 20'000;  ///< remembered until the tip moves
 inline constexpr size_t kOrphansMax = 100;
@@ -50,6 +53,7 @@ inline constexpr size_t kManualMax = 64;
 inline constexpr size_t kSendPauseBytes = 1'000'000;  ///< more is queued: nothing is read from the peer
 inline constexpr size_t kServeQueueMax = kInventoryMax;
 inline constexpr size_t kTasksMax = 1024;  ///< queued for the validation or the reading thread
+inline constexpr size_t kTasksKept = 512;  ///< of validation's, not for transactions
 inline constexpr int kBanScore = 100;
 inline constexpr std::chrono::hours kBanTime{24};
 inline constexpr size_t kBansMax = 10'000;

@@ -188,6 +188,7 @@ void Impl::tick() {
     const auto now = Clock::now();
     keep_connected();
     check_stall(now);
+    submit_ready();
     for (const auto& [id, peer] : std::map{peers}) {
         check_liveness(peer, now);
         if (peer->dropped || !peer->info.handshake_done) continue;

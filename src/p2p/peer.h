@@ -59,15 +59,15 @@ struct Peer {
     // headers
     std::optional<Clock::time_point> headers_asked;
     size_t unconnecting = 0;
-    bool headers_more =
-        false;  ///< it may have headers after `headers_last`, not asked for: enough is waiting
+    bool headers_more = false;  ///< it may have more after `headers_last`, not asked for: enough is waiting
     Hash256 headers_last{};
-    size_t headers_judging = 0;  ///< messages with the validation thread
+    size_t headers_judging = 0;                       ///< messages with the validation thread
+    std::optional<GetHeadersMessage> headers_wanted;  ///< what it asked last, until it is answered
 
     // blocks
     int stalls = 0;
-    std::deque<Item> serving;
-    bool serve_busy = false;
+    std::deque<Item> serving;  ///< what it asked for
+    bool serve_busy = false;   ///< the reading thread is at it
 
     // transactions
     KnownSet known;

@@ -27,6 +27,11 @@ bool Tasks::post(std::function<void()> task) {
     return true;
 }
 
+size_t Tasks::room() const {
+    const std::lock_guard lock{mutex_};
+    return stopped_ ? 0 : max_ - queue_.size();
+}
+
 void Tasks::run() {
     for (;;) {
         std::function<void()> task;

@@ -19,12 +19,14 @@ public:
     void stop();
     /// False when the queue is full or stopped: the caller drops the work and, if need be, asks again later.
     bool post(std::function<void()> task);
+    /// How many more post() takes. With one thread posting it takes at least as many.
+    size_t room() const;
 
 private:
     void run();
 
     size_t max_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<std::function<void()>> queue_;
     bool stopped_ = true;

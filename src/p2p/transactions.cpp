@@ -4,44 +4,57 @@
 #include "util/log.h"
 
 namespace daidd::p2p {
+namespace {
+
+/// One item of a signature's size an input: the only witness that can be valid. With it a transaction's size,
+/// and so whether policy takes it, is a matter of its id, and nobody spoils an id by padding a copy.
+bool has_signatures(const consensus::Transaction& tx) {
+    return std::ranges::all_of(tx.inputs, [](const consensus::TxIn& input) {
+        return input.witness.size() == 1 && input.witness[0].size() == sizeof(crypto::Signature);
+    });
+}
+
+}  // namespace
 
 void PeerManager::Impl::on_inv(const PeerPtr& peer, ByteView payload) {
     const auto message = decode<InventoryMessage>(payload);
     if (!message) return punish(peer, kBanScore, "malformed inv");
+    std::shared_ptr<const chain::Snapshot> snapshot;
     for (const Item& item : message->items) {
         if (item.type == uint32_t(ItemType::kBlock)) {
             // Blocks are fetched by their headers, so that nothing without work is downloaded.
-            if (!chain.snapshot()->find_header(item.hash)) ask_headers(peer, std::nullopt);
+            if (peer->headers_asked) continue;
+            if (!snapshot) snapshot = chain.snapshot();
+            if (!snapshot->find_header(item.hash)) ask_headers(peer, std::nullopt);
         } else if (item.type == uint32_t(ItemType::kTx)) {
             const bool fresh = peer->known.insert(item.hash);
             if (fresh && peer->tx_announced.size() < kTxAnnouncedMax) peer->tx_announced.push_back(item.hash);
         }
     }
-    fetch_transactions(peer, Clock::now());
+    // Asked for at the next tick: many small messages cost no more than one.
 }
 
 void PeerManager::Impl::fetch_transactions(const PeerPtr& peer, Clock::time_point now) {
-    if (peer->dropped || !peer->info.handshake_done) return;
+    if (peer->dropped || !peer->info.handshake_done || validation.room() <= kTasksKept) return;
     std::erase_if(peer->tx_in_flight, [&](const auto& entry) {
         const bool late = now - entry.second >= options.tx_timeout;
         if (late) tx_asked.erase(entry.first);
         return late;
     });
     InventoryMessage request;
-    std::deque<Hash256> later_again;
-    while (!peer->tx_announced.empty() && peer->tx_in_flight.size() < kTxInFlightMax) {
+    const size_t looked_at = std::min(peer->tx_announced.size(), kTxScanMax);
+    for (size_t i = 0; i < looked_at && peer->tx_in_flight.size() < kTxInFlightMax; ++i) {
         const Hash256 txid = peer->tx_announced.front();
         peer->tx_announced.pop_front();
         if (tx_rejected.contains(txid) || pool.has(txid)) continue;
         if (tx_asked.contains(txid)) {  // of another peer, which may not answer
-            later_again.push_back(txid);
+            peer->tx_announced.push_back(txid);
             continue;
         }
         tx_asked.emplace(txid, now);
         peer->tx_in_flight.emplace(txid, now);
         request.items.push_back({uint32_t(ItemType::kTx), txid});
     }
-    peer->tx_announced.insert(peer->tx_announced.end(), later_again.begin(), later_again.end());
     if (!request.items.empty()) send(peer, command::kGetData, request);
 }
 
@@ -52,6 +65,10 @@ void PeerManager::Impl::on_tx(const PeerPtr& peer, ByteView payload) {
     peer->known.insert(txid);
     // Unasked transactions are ignored: who has one announces it.
     if (peer->tx_in_flight.erase(txid) == 0) return;
+    if (!has_signatures(*tx)) {
+        tx_asked.erase(txid);
+        return punish(peer, kBanScore, "unsigned transaction " + to_hex_reversed(txid));
+    }
     submit_transaction(peer, std::move(*tx));
 }
 
@@ -73,7 +90,8 @@ void PeerManager::Impl::judged(const PeerPtr& peer, const consensus::Transaction
     case TxVerdict::kKnown: return;
     case TxVerdict::kRefused: tx_rejected.insert(txid); return;
     case TxVerdict::kInvalid:
-        tx_rejected.insert(txid);
+        // Not remembered: it may be the signatures, which the id does not cover, and others may have good
+        // ones.
         if (peer) punish(peer, kBanScore, "invalid transaction " + to_hex_reversed(txid));
         return;
     case TxVerdict::kMissingInputs:
