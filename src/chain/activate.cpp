@@ -42,6 +42,9 @@ UndoRecord undo_of(const std::vector<ledger::Overlay::Change>& changes, const St
 std::optional<Rejection> StoredChain::check_connection(const work::SealedBlock& block, const Node& node,
                                                        const StoredState& state,
                                                        ledger::Overlay& overlay) const {
+    // submit() has looked, but what it found is lost when the process dies before the mark is written, and
+    // cleared by reconsider().
+    if (const auto broken = consensus::check_block(block.block, params_)) return rejection_of(*broken);
     auto context = seal_context(*node.parent, node.header, block.block.transactions[0]);
     std::vector<work::Pool> pools;
     pools.reserve(context.beacons.size());
