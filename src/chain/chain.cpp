@@ -80,7 +80,10 @@ std::optional<std::string> StoredChain::load() {
     }
     for (const auto& [hash, record] : read_index(transaction)) {
         const Node* parent = tree_->find(record.header.previous);
-        if (parent == nullptr || parent->height + 1 != record.height) throw_corrupt("index record");
+        if (parent == nullptr || parent->height + 1 != record.height ||
+            consensus::block_hash(record.header) != hash) {
+            throw_corrupt("index record");
+        }
         Node* node = tree_->add(record.header, hash, record.beacon, *parent);
         if (record.have_block != 0) tree_->set_have_block(*node, true);
         if (record.broken != 0) tree_->set_broken(*node, true);
