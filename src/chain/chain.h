@@ -62,7 +62,8 @@ public:
     virtual std::vector<Hash256> recent_receipts(size_t count) const = 0;
     /// Jobs still open, oldest first.
     virtual std::vector<Hash256> open_jobs() const = 0;
-    /// Every coin of the best chain in the order of its outpoint's key; false stops.
+    /// Every coin of the best chain in the order of its outpoint's key; false stops. `visit` must not ask
+    /// this snapshot: it reads for one caller at a time.
     virtual void for_each_coin(
         const std::function<bool(const consensus::OutPoint&, const ledger::Coin&)>& visit) const = 0;
 };
