@@ -43,6 +43,7 @@ Json getblockchaininfo(Context& context, const Call&) {
             {"verificationprogress", headers == 0 ? 1.0 : double(tip.height) / double(headers)},
             {"initialblockdownload", behind},
             {"chainwork", chainwork_hex(tip.work)},
+            {"state_root", to_hex(ledger::state_root(*snapshot))},
             {"size_on_disk", context.size_on_disk()},
             {"pruned", false},
             {"warnings", Json::array()}};
