@@ -5,13 +5,14 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "rpc/json.h"
 #include "util/mapped_file.h"
 
 namespace daidd::node {
 namespace {
 
 using consensus::Params;
-using nlohmann::json;
+using json = rpc::Json;
 
 /// What is wrong with a key's value. Thrown and caught in this file.
 struct BadKey {
@@ -165,12 +166,12 @@ Params base_of(const json& spec) {
 }  // namespace
 
 Result<Params, std::string> parse_chain_spec(const std::string& text) {
-    const json spec = json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (spec.is_discarded()) return Fail{std::string{"not JSON"}};
+    const auto spec = rpc::parse_json(text);
+    if (!spec) return Fail{"not JSON: " + spec.error()};
     try {
-        Params params = base_of(spec);
+        Params params = base_of(*spec);
         const auto readers = make_readers();
-        for (const auto& [key, value] : spec.items()) {
+        for (const auto& [key, value] : spec->items()) {
             if (key == "base") continue;
             const auto reader = readers.find(key);
             if (reader == readers.end()) throw BadKey{key + ": unknown key"};

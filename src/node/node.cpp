@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <iostream>
 
-#include "crypto/bech32.h"
+#include "rpc/address.h"
 #include "rpc/auth.h"
 #include "util/log.h"
 
@@ -117,8 +117,9 @@ std::optional<std::string> Node::open_state() {
         params_, [this] { return chain_->snapshot(); }, pool);
     service_->set_warmup_status("Loading wallets...");
     wallets_ = std::make_unique<LoadedWallets>(directory_ + "/wallets", *chain_, *mempool_, now_s);
-    chain_->add_listener(wallets_.get());
+    // When the tip has changed the wallets offer what they miss, so the mempool must know the tip by then.
     chain_->add_listener(mempool_.get());
+    chain_->add_listener(wallets_.get());
     return wallets_->load_all();
 }
 
@@ -173,13 +174,7 @@ std::optional<std::string> Node::start_services() {
     work.serve = options_.serve;
     work.verify_work = options_.verify_work;
     work.threads = options_.threads;
-    if (!options_.mine_address.empty()) {
-        const auto program = crypto::parse_address(params_.hrp, options_.mine_address);
-        if (!program || program->version != 1 || program->program.size() != work.mine_key.size()) {
-            return "-mineaddress: not a taproot address of this network";
-        }
-        std::ranges::copy(program->program, work.mine_key.begin());
-    }
+    if (!options_.mine_address.empty()) work.mine_key = *rpc::parse_address(options_.mine_address, params_);
     if (options_.mine && wallets_->names().empty()) {
         const auto created = wallets_->create("default");
         if (!created) return "wallet 'default': " + created.error().detail;
@@ -194,12 +189,10 @@ std::optional<std::string> Node::start_services() {
         worker_->poke();
     };
     observer.removed = [this](const mempool::Entry& entry, mempool::Removal removal) {
-        if (removal != mempool::Removal::kBlock) wallets_->transaction_removed(entry.txid);
+        if (removal != mempool::Removal::kBlock) wallets_->transaction_removed(*entry.tx);
     };
     mempool_->observe(observer);
-    for (const auto& wallet : wallets_->all()) {
-        for (const auto& tx : wallet->inactive_transactions()) (void)mempool_->accept(tx);
-    }
+    wallets_->offer_inactive();
     if (auto error = peers_->start()) return "-port: " + *error;
     worker_->start();
     return std::nullopt;

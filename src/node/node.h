@@ -14,7 +14,7 @@ namespace daidd::node {
 /// The program. Its members, in order, are the start-up; their destruction, in reverse, is the shutdown.
 class Node {
 public:
-    /// Nothing is written yet.
+    /// Nothing is written yet. A mine_address must be one of the network.
     Node(Options options, consensus::Params params);
     ~Node();
     Node(const Node&) = delete;

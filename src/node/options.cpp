@@ -1,10 +1,13 @@
 #include "node/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
-#include <map>
 #include <set>
+
+#include "p2p/connection.h"
 
 namespace daidd::node {
 namespace {
@@ -52,11 +55,8 @@ Taken take_text(const std::string& text, std::string& to) {
 }
 
 Taken take_peer(Options& options, const std::string& text) {
-    const size_t colon = text.rfind(':');
-    uint16_t port = 0;
-    if (colon == std::string::npos || colon == 0 || take_number(text.substr(colon + 1), 1, 65'535, port)) {
-        return "must be HOST:PORT, not '" + text + "'";
-    }
+    constexpr uint16_t kNoPort = 0;  // of an address without one, which is refused
+    if (!p2p::parse_address(text, kNoPort)) return "must be HOST:PORT, not '" + text + "'";
     if (options.connect.size() >= kConnectMax) return "at most " + std::to_string(kConnectMax) + " times";
     options.connect.push_back(text);
     return std::nullopt;
@@ -114,56 +114,96 @@ const Key kKeys[] = {
 
 struct Setting {
     std::string key, value;
-    std::string place;  ///< "" or "dai.conf:3: "
+    std::string place;    ///< "-" of the command line, or "dai.conf:3: "
+    std::string section;  ///< empty: of every network
 };
 
-const Key* find_key(const std::string& name) {
-    for (const auto& key : kKeys) {
-        if (key.name == name) return &key;
-    }
-    return nullptr;
+struct Section {
+    std::string name, place;
+};
+
+struct File {
+    std::vector<Setting> settings;
+    std::vector<Section> sections;
+};
+
+const Key* find_key(std::string_view name) {
+    const auto* key = std::ranges::find(kKeys, name, &Key::name);
+    return key == std::end(kKeys) ? nullptr : key;
 }
 
-/// Checks keys and doubles; the first of a key counts where `given` does not have it yet.
+bool chooses_network(const std::string& key) { return key == "chain" || key == "regtest"; }
+
+/// Checks keys, doubles and values; what `given` has already is checked and does not count.
 Taken apply(const std::vector<Setting>& settings, std::set<std::string>& given, Options& options) {
     std::set<std::string> here;
-    for (const auto& [name, value, place] : settings) {
+    Options overruled;
+    for (const auto& [name, value, place, section] : settings) {
         const Key* key = find_key(name);
         if (key == nullptr) return place + "unknown option '" + name + "'";
         if (!here.insert(name).second && !key->repeats) return place + "option '" + name + "' is given twice";
-        if (given.contains(name)) continue;
-        if (const auto error = key->take(options, value)) return place + name + ": " + *error;
+        Options& to = given.contains(name) ? overruled : options;
+        if (const auto error = key->take(to, value)) return place + name + ": " + *error;
+        if (chooses_network(name) && here.contains("chain") && here.contains("regtest")) {
+            return place + name + ": the network is given twice";
+        }
     }
     given.merge(here);
     return std::nullopt;
 }
 
-Result<std::vector<Setting>, std::string> read_file(const std::string& path,
-                                                    const std::string& section_wanted) {
-    std::ifstream file{path};
-    std::vector<Setting> settings;
+std::string trimmed(const std::string& text) {
+    constexpr const char* kBlanks = " \t\r";
+    const size_t begin = text.find_first_not_of(kBlanks);
+    if (begin == std::string::npos) return "";
+    return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+Result<File, std::string> read_file(const std::string& path) {
+    std::ifstream stream{path};
+    File file;
     std::string line;
     std::string section;
-    for (size_t number = 1; std::getline(file, line); ++number) {
+    for (size_t number = 1; std::getline(stream, line); ++number) {
         const std::string place = path + ":" + std::to_string(number) + ": ";
-        const size_t begin = line.find_first_not_of(" \t\r");
-        if (begin == std::string::npos || line[begin] == '#') continue;
-        const size_t end = line.find_last_not_of(" \t\r");
-        const std::string text = line.substr(begin, end - begin + 1);
+        const std::string text = trimmed(line);
+        if (text.empty() || text.front() == '#') continue;
         if (text.front() == '[') {
             if (text.back() != ']' || text.size() < 3) return Fail{place + "a section is written [name]"};
             section = text.substr(1, text.size() - 2);
+            file.sections.push_back({section, place});
             continue;
         }
         const size_t equals = text.find('=');
         if (equals == std::string::npos) return Fail{place + "a setting is written key=value"};
-        const std::string key = text.substr(0, text.find_last_not_of(" \t", equals - 1) + 1);
-        if (find_key(key) == nullptr) return Fail{place + "unknown option '" + key + "'"};
-        const size_t value = text.find_first_not_of(" \t", equals + 1);
-        if (!section.empty() && section != section_wanted) continue;
-        settings.push_back({key, value == std::string::npos ? "" : text.substr(value), place});
+        Setting setting{trimmed(text.substr(0, equals)), trimmed(text.substr(equals + 1)), place, section};
+        if (find_key(setting.key) == nullptr) return Fail{place + "unknown option '" + setting.key + "'"};
+        file.settings.push_back(std::move(setting));
     }
-    return settings;
+    if (stream.bad() || !stream.eof()) return Fail{path + ": cannot be read"};
+    return file;
+}
+
+/// First the network, as it says which sections count.
+Taken apply_file(const File& file, std::set<std::string>& given, Options& options) {
+    std::vector<Setting> network;
+    for (const auto& setting : file.settings) {
+        if (!chooses_network(setting.key)) continue;
+        if (!setting.section.empty())
+            return setting.place + setting.key + ": a network is not chosen in a section";
+        network.push_back(setting);
+    }
+    if (auto error = apply(network, given, options)) return error;
+    for (const auto& [name, place] : file.sections) {
+        if (name != "main" && name != "test" && name != "regtest" && name != options.chain)
+            return place + "no network is called '" + name + "'";
+    }
+    std::vector<Setting> settings;
+    for (const auto& setting : file.settings) {
+        const bool counts = setting.section.empty() || setting.section == options.chain;
+        if (counts && !chooses_network(setting.key)) settings.push_back(setting);
+    }
+    return apply(settings, given, options);
 }
 
 std::string default_datadir() {
@@ -180,11 +220,12 @@ Result<Options, std::string> read_options(const std::vector<std::string>& argume
         if (argument.size() < 2 || argument[0] != '-') return Fail{"unexpected argument '" + argument + "'"};
         const size_t begin = argument[1] == '-' ? 2 : 1;
         const size_t equals = argument.find('=');
-        Setting setting{argument.substr(begin, equals - begin), "1", "-"};
+        Setting setting{argument.substr(begin, equals - begin), "1", "-", ""};
         if (equals != std::string::npos) setting.value = argument.substr(equals + 1);
         if (setting.key == "conf") {
+            if (setting.value.empty()) return Fail{std::string{"-conf: must not be empty"}};
+            if (!conf.empty()) return Fail{std::string{"-option 'conf' is given twice"}};
             conf = setting.value;
-            if (conf.empty()) return Fail{std::string{"-conf: must not be empty"}};
             continue;
         }
         settings.push_back(std::move(setting));
@@ -192,32 +233,29 @@ Result<Options, std::string> read_options(const std::vector<std::string>& argume
     Options options;
     std::set<std::string> given;
     if (auto error = apply(settings, given, options)) return Fail{*std::move(error)};
-    if (given.contains("chain") && given.contains("regtest")) {
-        return Fail{std::string{"-regtest: the network is given twice, by -chain too"}};
-    }
+    if (given.contains("chain") || given.contains("regtest"))
+        given.merge(std::set<std::string>{"chain", "regtest"});
     if (options.datadir.empty()) options.datadir = default_datadir();
     const bool named = !conf.empty();
     if (!named) conf = options.datadir + "/dai.conf";
-    if (!std::ifstream{conf}) {
-        if (named) return Fail{"-conf: " + conf + " cannot be read"};
-        return options;
-    }
-    const auto from_file = read_file(conf, options.chain);
-    if (!from_file) return Fail{from_file.error()};
-    if (given.contains("regtest")) given.insert("chain");
-    if (given.contains("chain")) given.insert("regtest");
-    if (auto error = apply(*from_file, given, options)) return Fail{*std::move(error)};
+    std::error_code ignored;
+    if (!named && !std::filesystem::exists(conf, ignored)) return options;
+    const auto file = read_file(conf);
+    if (!file) return Fail{file.error()};
+    if (auto error = apply_file(*file, given, options)) return Fail{*std::move(error)};
     return options;
 }
 
 std::string help_text() {
     std::string text = "daidd [options]\n\n";
-    for (const auto& key : kKeys) {
-        std::string line = "  -" + std::string{key.name};
-        if (!key.value.empty()) line += "=" + std::string{key.value};
+    const auto add = [&](std::string_view name, std::string_view value, std::string_view help) {
+        std::string line = "  -" + std::string{name};
+        if (!value.empty()) line += "=" + std::string{value};
         line.resize(std::max<size_t>(line.size() + 2, 36), ' ');
-        text += line + std::string{key.help} + "\n";
-    }
+        text += line + std::string{help} + "\n";
+    };
+    for (const auto& key : kKeys) add(key.name, key.value, key.help);
+    add("conf", "FILE", "read this file in place of dai.conf");
     return text +
            "\nThe same keys may stand in dai.conf in the data directory, a line each, under [network] "
            "lines.\n";

@@ -33,9 +33,10 @@ struct Options {
     bool version = false;
 };
 
-/// Reads the command line, then dai.conf in the data directory (or -conf=FILE), whose [section] lines count
-/// for that network alone; the command line wins. Strict: an unknown key, an empty number, a number out of
-/// range or a doubled key is an error that says where it stands ("dai.conf:3: …").
+/// Reads the command line, then dai.conf in the data directory (or -conf=FILE). Lines under [network] count
+/// for that network alone, which the command line or a line above all sections chooses; the command line
+/// wins. Strict: an unknown key or section, an empty number, a number out of range or a doubled key is an
+/// error that says where it stands ("dai.conf:3: …").
 Result<Options, std::string> read_options(const std::vector<std::string>& arguments);
 
 std::string help_text();

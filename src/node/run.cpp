@@ -7,6 +7,7 @@
 
 #include "node/chain_spec.h"
 #include "node/node.h"
+#include "rpc/address.h"
 #include "util/log.h"
 
 namespace daidd::node {
@@ -81,6 +82,9 @@ int run(int argc, char** argv) {
     }
     const auto params = load_chain(options->chain);
     if (!params) return fail(params.error());
+    if (!options->mine_address.empty() && !rpc::parse_address(options->mine_address, *params)) {
+        return fail("-mineaddress: '" + options->mine_address + "' is not an address of this network");
+    }
     if (options->check_config) return 0;
     set_log_console(options->print_to_console && !options->daemon_wait);
     if (options->debug) set_log_level(LogLevel::kDebug);

@@ -3,11 +3,36 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "util/log.h"
+#include "consensus/script.h"
+#include "ledger/lookup.h"
+#include "mempool/graph.h"
 
 namespace daidd::node {
 
 using wallet::Wallet;
+
+namespace {
+
+bool opens_job(const consensus::Transaction& tx, const Hash256& job) {
+    const Hash256 txid = consensus::txid(tx);
+    for (uint32_t i = 0; i < tx.outputs.size(); ++i) {
+        const auto command = consensus::parse_command(tx.outputs[i].script);
+        if (!command || command->type != uint8_t(consensus::CommandType::kJob)) continue;
+        if (consensus::job_id({txid, i}) == job) return true;
+    }
+    return false;
+}
+
+/// The job that this output's receipt answers.
+std::optional<Hash256> answered_job(const consensus::TxOut& output) {
+    const auto command = consensus::parse_command(output.script);
+    if (!command || command->type != uint8_t(consensus::CommandType::kReceipt)) return std::nullopt;
+    const auto receipt = decode<consensus::ReceiptCommand>(command->payload);
+    if (!receipt) return std::nullopt;
+    return receipt->job;
+}
+
+}  // namespace
 
 LoadedWallets::LoadedWallets(std::string directory, chain::Chain& chain, mempool::Mempool& mempool,
                              std::function<int64_t()> now_s)
@@ -106,6 +131,12 @@ std::optional<crypto::PublicKey> LoadedWallets::worker_key() {
 Result<consensus::Transaction, std::string> LoadedWallets::fund(const consensus::TxOut& output) {
     const auto wallets = all();
     if (wallets.empty()) return Fail{std::string{"no wallet"}};
+    // A receipt that lost its block is sent again as it is: what spends its change stays as good as it was.
+    if (const auto job = answered_job(output)) {
+        for (auto& tx : wallets[0]->inactive_transactions()) {
+            if (std::ranges::count(mempool::facts_of(tx).jobs, *job) != 0) return std::move(tx);
+        }
+    }
     wallet::SendRequest request;
     request.outputs = {output};
     const auto sent = wallets[0]->send(request, now_s_());
@@ -117,8 +148,37 @@ void LoadedWallets::transaction_added(const consensus::Transaction& tx) {
     for (const auto& wallet : all()) wallet->transaction_added(tx, now_s_());
 }
 
-void LoadedWallets::transaction_removed(const Hash256& txid) {
+void LoadedWallets::transaction_removed(const consensus::Transaction& tx) {
+    const Hash256 txid = consensus::txid(tx);
     for (const auto& wallet : all()) wallet->transaction_removed(txid);
+    offers_due_ = true;
+}
+
+bool LoadedWallets::is_needless_receipt(const consensus::Transaction& tx,
+                                        const std::vector<consensus::Transaction>& inactive) const {
+    const auto snapshot = chain_.snapshot();
+    return std::ranges::any_of(mempool::facts_of(tx).jobs, [&](const Hash256& job) {
+        if (const auto record = ledger::find_job(*snapshot, job))
+            return record->status != uint8_t(ledger::JobStatus::kOpen);
+        const auto opens = [&](const consensus::Transaction& other) { return opens_job(other, job); };
+        const auto waits = [&](const mempool::Entry& entry) { return opens(*entry.tx); };
+        return std::ranges::none_of(inactive, opens) && std::ranges::none_of(mempool_.list(), waits);
+    });
+}
+
+void LoadedWallets::offer_inactive() {
+    offers_due_ = false;
+    for (const auto& wallet : all()) {
+        auto inactive = wallet->inactive_transactions();
+        std::erase_if(inactive, [&](const auto& tx) { return bool(mempool_.accept(tx)); });
+        for (const auto& tx : inactive) {
+            if (is_needless_receipt(tx, inactive)) {
+                (void)wallet->abandon(consensus::txid(tx));
+            } else {
+                offers_due_ = true;
+            }
+        }
+    }
 }
 
 void LoadedWallets::block_connected(const work::SealedBlock& block, const chain::HeaderInfo& info) {
@@ -130,12 +190,17 @@ void LoadedWallets::block_connected(const work::SealedBlock& block, const chain:
 }
 
 void LoadedWallets::block_disconnected(const work::SealedBlock& block, const chain::HeaderInfo& info) {
+    offers_due_ = true;
     for (const auto& wallet : all()) {
         if (!wallet->block_disconnected(block.block, info.height, info.hash) && info.height > 0) {
             const auto tip = wallet->tip();
             if (tip && tip->height >= info.height) wallet->rewind(info.height - 1);
         }
     }
+}
+
+void LoadedWallets::tip_changed(const chain::HeaderInfo&) {
+    if (offers_due_) offer_inactive();
 }
 
 }  // namespace daidd::node
