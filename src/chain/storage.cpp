@@ -31,11 +31,11 @@ std::optional<Bytes> StoredState::get(ledger::Table table, ByteView key) const {
 }
 
 void StoredState::put(ledger::Table, ByteView, Bytes) {
-    assert(!"a committed state is never written through a view");
+    assert(false && "a committed state is never written through a view");
 }
 
 void StoredState::erase(ledger::Table, ByteView) {
-    assert(!"a committed state is never written through a view");
+    assert(false && "a committed state is never written through a view");
 }
 
 std::optional<work::SealedBlock> read_body(const store::Transaction& transaction, const Hash256& hash) {

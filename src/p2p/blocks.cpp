@@ -14,6 +14,15 @@ void PeerManager::Impl::fetch_blocks(const PeerPtr& peer) {
     send(peer, command::kGetData, request);
 }
 
+/// First of those that the user named: whoever else is here may be here to stall.
+void PeerManager::Impl::fetch_blocks_of_all() {
+    for (const bool named : {true, false}) {
+        for (const auto& [id, peer] : std::map{peers}) {
+            if (peer->info.manual == named) fetch_blocks(peer);
+        }
+    }
+}
+
 void PeerManager::Impl::on_block(const PeerPtr& peer, ByteView payload) {
     const auto header =
         decode<consensus::BlockHeader>(payload.first(std::min(payload.size(), consensus::kHeaderBytes)));
@@ -132,7 +141,7 @@ void PeerManager::Impl::check_stall(Clock::time_point now) {
     if (!peer) return;
     if (stalled->alone || ++peer->stalls >= kStallsMax) return drop(peer, "stalls the download of blocks");
     log(LogLevel::kInfo, "p2p", "peer " + peer->info.address + " is slow: its blocks are asked of others");
-    for (const auto& [id, other] : std::map{peers}) fetch_blocks(other);
+    fetch_blocks_of_all();
 }
 
 }  // namespace daidd::p2p

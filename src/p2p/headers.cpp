@@ -110,7 +110,7 @@ void PeerManager::Impl::serve_headers(const PeerPtr& peer) {
 }
 
 void PeerManager::Impl::on_headers(const PeerPtr& peer, ByteView payload) {
-    auto message = decode<HeadersMessage>(payload);
+    const auto message = decode<HeadersMessage>(payload);
     if (!message) return punish(peer, kBanScore, "malformed headers");
     const bool answer = peer->headers_asked.has_value();
     peer->headers_asked.reset();
@@ -119,21 +119,29 @@ void PeerManager::Impl::on_headers(const PeerPtr& peer, ByteView payload) {
     // A peer cannot make us hold more headers without work than the protocol says.
     if (download.blocks_of(peer->info.id) + message->headers.size() > 2 * kUncreditedHeadersMax)
         return punish(peer, 10, "too many headers without blocks");
-    // Announcements that come faster than we judge them. A lost one is made good by the next question.
-    if (peer->headers_judging >= kHeadersJudgingMax && !answer) return;
+    // What comes faster than we judge it is lost, and asked for again when that is done.
+    if (peer->headers_judging >= kHeadersJudgingMax || validation.room() == 0 ||
+        peer->headers_judging_bytes + payload.size() > kHeadersMessageMax) {
+        peer->headers_more = true;
+        return;
+    }
     ++peer->headers_judging;
-    const bool posted = validation.post(
-        [this, id = peer->info.id, answer, message = std::make_shared<HeadersMessage>(std::move(*message))] {
-            auto judged = std::make_shared<JudgedHeaders>(judge(chain, *message, unix_time_s()));
-            later([this, id, answer, judged] {
-                if (const auto here = find_peer(id)) accept_headers(here, *judged, answer);
-            });
+    peer->headers_judging_bytes += payload.size();
+    // As bytes until its turn comes, as blocks are.
+    validation.post([this, id = peer->info.id, answer, bytes = Bytes(payload.begin(), payload.end())] {
+        auto judged =
+            std::make_shared<JudgedHeaders>(judge(chain, *decode<HeadersMessage>(bytes), unix_time_s()));
+        later([this, id, answer, size = bytes.size(), judged] {
+            const auto here = find_peer(id);
+            if (!here) return;
+            --here->headers_judging;
+            here->headers_judging_bytes -= size;
+            accept_headers(here, *judged, answer);
         });
-    if (!posted) --peer->headers_judging;
+    });
 }
 
 void PeerManager::Impl::accept_headers(const PeerPtr& peer, const JudgedHeaders& judged, bool answer) {
-    --peer->headers_judging;
     if (judged.unconnecting) {
         if (++peer->unconnecting > kUnconnectingHeadersMax)
             return punish(peer, kBanScore, "headers that connect to nothing");

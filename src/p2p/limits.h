@@ -29,7 +29,8 @@ inline constexpr size_t kBlocksInFlightMax = 16;
 inline constexpr size_t kDownloadWindow = 256;  ///< blocks ahead of the next to connect
 /// Of blocks that wait for their parent; as much again that is ready, and with the validation thread.
 inline constexpr size_t kBufferedBytesMax = size_t{64} << 20;
-inline constexpr size_t kHeadersJudgingMax = 4;        ///< messages of a peer, announcements
+/// Messages of a peer with the validation thread; together they may be as long as the longest.
+inline constexpr size_t kHeadersJudgingMax = 4;
 inline constexpr size_t kUnconnectingHeadersMax = 10;  ///< in a row, then it is misbehaviour
 inline constexpr std::chrono::seconds kStallTimeoutMin{2};
 inline constexpr std::chrono::seconds kStallTimeoutMax{64};
@@ -37,9 +38,10 @@ inline constexpr int kStallsMax = 3;  ///< replaced so often, then disconnected
 inline constexpr std::chrono::seconds kHeadersTimeout{60};
 
 // Transactions.
-inline constexpr size_t kTxInFlightMax = 100;    ///< a peer
-inline constexpr size_t kTxAnnouncedMax = 5000;  ///< a peer, waiting to be asked for
-inline constexpr size_t kTxScanMax = 200;        ///< of those, looked at in one go
+inline constexpr size_t kTxInFlightMax = 100;                   ///< a peer
+inline constexpr size_t kTxAnnouncedMax = 5000;                 ///< a peer, waiting to be asked for
+inline constexpr size_t kTxScanMax = 200;                       ///< of those, looked at in one go
+inline constexpr size_t kTxJudgingBytesMax = size_t{16} << 20;  ///< with the validation thread
 inline constexpr std::chrono::seconds kTxTimeout{60};
 inline constexpr size_t kTxRejectedMax = 20'000;  ///< remembered until the tip moves
 inline constexpr size_t kOrphansMax = 100;

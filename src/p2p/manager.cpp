@@ -153,7 +153,7 @@ void Impl::drop(const PeerPtr& peer, std::string_view why) {
     }
     peers.erase(peer->info.id);
     download.remove_peer(peer->info.id);
-    for (const auto& [id, other] : std::map{peers}) fetch_blocks(other);
+    fetch_blocks_of_all();
 }
 
 void Impl::punish(const PeerPtr& peer, int score, std::string_view why) {
@@ -173,8 +173,8 @@ void Impl::punish(const PeerPtr& peer, int score, std::string_view why) {
 void Impl::keep_connected() {
     const auto now = Clock::now();
     for (auto& [address, state] : manual) {
-        const bool connected = std::any_of(
-            peers.begin(), peers.end(), [&](const auto& entry) { return entry.second->manual == address; });
+        const auto is_it = [wanted = address](const auto& entry) { return entry.second->manual == wanted; };
+        const bool connected = std::any_of(peers.begin(), peers.end(), is_it);
         if (connected || state.dialing || now < state.retry_at) continue;
         state.retry = std::clamp<std::chrono::milliseconds>(state.retry * 2, options.retry_min, kRetryMax);
         state.retry_at = now + state.retry;
@@ -192,7 +192,8 @@ void Impl::tick() {
     for (const auto& [id, peer] : std::map{peers}) {
         check_liveness(peer, now);
         if (peer->dropped || !peer->info.handshake_done) continue;
-        if (peer->headers_more && download.blocks_of(id) < kUncreditedHeadersMax / 2) {
+        if (peer->headers_more && peer->headers_judging == 0 &&
+            download.blocks_of(id) < kUncreditedHeadersMax / 2) {
             peer->headers_more = false;
             ask_headers(peer, peer->headers_last);
         }

@@ -72,6 +72,7 @@ struct PeerManager::Impl final : chain::Listener {
 
     // blocks.cpp: getdata, notfound, block
     void fetch_blocks(const PeerPtr& peer);
+    void fetch_blocks_of_all();
     void submit_ready();
     void judged(const Hash256& hash, const PeerPtr& peer, const chain::SubmitResult& result);
     void ask_for_another_copy(const Hash256& hash);
@@ -117,6 +118,7 @@ struct PeerManager::Impl final : chain::Listener {
     size_t submitting_bytes = 0;
 
     std::map<Hash256, Clock::time_point> tx_asked;
+    size_t tx_judging_bytes = 0;  ///< with the validation thread
     KnownSet tx_rejected{kTxRejectedMax};
     struct Orphan {
         consensus::Transaction tx;

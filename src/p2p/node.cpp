@@ -99,9 +99,9 @@ bool PeerManager::disconnect(const std::string& address) {
     const std::lock_guard lock{impl_->mutex};
     for (const auto& [id, peer] : impl_->peers) {
         if (peer->info.address != address) continue;
-        impl_->loop.post([impl = impl_.get(), peer] {
+        impl_->loop.post([impl = impl_.get(), gone = peer] {
             const std::lock_guard inner{impl->mutex};
-            impl->drop(peer, "disconnected by hand");
+            impl->drop(gone, "disconnected by hand");
         });
         return true;
     }

@@ -61,8 +61,8 @@ struct Peer {
     size_t unconnecting = 0;
     bool headers_more = false;  ///< it may have more after `headers_last`, not asked for: enough is waiting
     Hash256 headers_last{};
-    size_t headers_judging = 0;                       ///< messages with the validation thread
-    std::optional<GetHeadersMessage> headers_wanted;  ///< what it asked last, until it is answered
+    size_t headers_judging = 0, headers_judging_bytes = 0;  ///< messages with the validation thread
+    std::optional<GetHeadersMessage> headers_wanted;        ///< what it asked last, until it is answered
 
     // blocks
     int stalls = 0;

@@ -31,11 +31,12 @@ void PeerManager::Impl::on_inv(const PeerPtr& peer, ByteView payload) {
             if (fresh && peer->tx_announced.size() < kTxAnnouncedMax) peer->tx_announced.push_back(item.hash);
         }
     }
-    // Asked for at the next tick: many small messages cost no more than one.
+    // They are asked for at the next tick: many small messages cost no more than one.
 }
 
 void PeerManager::Impl::fetch_transactions(const PeerPtr& peer, Clock::time_point now) {
-    if (peer->dropped || !peer->info.handshake_done || validation.room() <= kTasksKept) return;
+    if (peer->dropped || !peer->info.handshake_done) return;
+    if (validation.room() <= kTasksKept || tx_judging_bytes >= kTxJudgingBytesMax) return;
     std::erase_if(peer->tx_in_flight, [&](const auto& entry) {
         const bool late = now - entry.second >= options.tx_timeout;
         if (late) tx_asked.erase(entry.first);
@@ -74,14 +75,21 @@ void PeerManager::Impl::on_tx(const PeerPtr& peer, ByteView payload) {
 
 void PeerManager::Impl::submit_transaction(const PeerPtr& peer, consensus::Transaction tx) {
     const auto shared = std::make_shared<const consensus::Transaction>(std::move(tx));
-    const bool posted = validation.post([this, id = peer->info.id, shared] {
+    const size_t bytes = encode(*shared).size();
+    const Hash256 txid = consensus::txid(*shared);
+    if (validation.room() <= kTasksKept || tx_judging_bytes + bytes > kTxJudgingBytesMax) {
+        tx_asked.erase(txid);
+        return;
+    }
+    tx_judging_bytes += bytes;
+    validation.post([this, id = peer->info.id, shared, bytes, txid] {
         const TxVerdict verdict = pool.accept(*shared);
-        later([this, id, shared, verdict] {
-            tx_asked.erase(consensus::txid(*shared));
+        later([this, id, shared, verdict, bytes, txid] {
+            tx_judging_bytes -= bytes;
+            tx_asked.erase(txid);
             judged(find_peer(id), *shared, verdict);
         });
     });
-    if (!posted) tx_asked.erase(consensus::txid(*shared));
 }
 
 void PeerManager::Impl::judged(const PeerPtr& peer, const consensus::Transaction& tx, TxVerdict verdict) {
@@ -90,8 +98,7 @@ void PeerManager::Impl::judged(const PeerPtr& peer, const consensus::Transaction
     case TxVerdict::kKnown: return;
     case TxVerdict::kRefused: tx_rejected.insert(txid); return;
     case TxVerdict::kInvalid:
-        // Not remembered: it may be the signatures, which the id does not cover, and others may have good
-        // ones.
+        // Not remembered: it may be the signatures, which the id does not cover.
         if (peer) punish(peer, kBanScore, "invalid transaction " + to_hex_reversed(txid));
         return;
     case TxVerdict::kMissingInputs:

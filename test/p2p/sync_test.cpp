@@ -327,6 +327,24 @@ TEST(Stalling, MakesTheNodeAskAnother) {
     slow.until_pong();
 }
 
+TEST(Stalling, MakesTheNodeAskFirstWhomTheUserNamed) {
+    Options options;
+    options.stall_timeout_min = 800ms;
+    ToyNode honest, node{options};
+    RawPeer first{node}, second{node};
+    first.shake_hands();
+    second.shake_hands();
+    ASSERT_TRUE(node.peers->add(honest.address()));
+    ASSERT_TRUE(eventually([&] { return node.peers->peers().back().handshake_done; }));
+    first.send(command::kHeaders, headers_of(0, 1));
+    ASSERT_TRUE(first.next(command::kGetData));
+    second.send(command::kHeaders, headers_of(0, 1));
+    second.until_pong();
+    honest.submit(1);
+    EXPECT_TRUE(eventually([&] { return node.height() == 1; }));
+    for (const auto& frame : second.until_pong()) EXPECT_NE(frame.command, command::kGetData);
+}
+
 TEST(Stalling, EndsTheConnectionOfAPeerThatAloneHasTheBlock) {
     Options options;
     options.stall_timeout_min = 10ms;
