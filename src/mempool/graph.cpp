@@ -43,6 +43,13 @@ std::vector<const Node*> Graph::ordered() const {
     return all;
 }
 
+std::vector<Hash256> Graph::txids() const {
+    std::vector<Hash256> ids;
+    ids.reserve(order_.size());
+    for (const auto& [sequence, txid] : order_) ids.push_back(txid);
+    return ids;
+}
+
 std::vector<const Node*> Graph::reach(const std::set<Hash256>& from, std::set<Hash256> Node::*side) const {
     std::map<uint64_t, const Node*> reached;
     std::vector<const Node*> open;

@@ -42,6 +42,7 @@ public:
 
     /// In the order they came, as long as the graph is not changed.
     std::vector<const Node*> ordered() const;
+    std::vector<Hash256> txids() const;
     /// What the transaction itself hangs on (it need not be here), or what hangs on it; parents first.
     std::vector<const Node*> ancestors_of(const Transaction& tx) const;
     std::vector<const Node*> descendants_of(const Hash256& txid) const;

@@ -282,9 +282,8 @@ std::vector<Entry> Mempool::list() const {
 }
 
 std::vector<Hash256> Mempool::txids() const {
-    std::vector<Hash256> ids;
-    for (const auto& entry : list()) ids.push_back(entry.txid);
-    return ids;
+    const std::lock_guard lock{impl_->mutex};
+    return impl_->graph.txids();
 }
 
 std::optional<Hash256> Mempool::spender_of(const consensus::OutPoint& outpoint) const {

@@ -121,7 +121,7 @@ TEST(Handshake, TakesTheFirstVersionOnly) {
 
 TEST(Handshake, EndsIfItTakesTooLong) {
     Options options;
-    options.handshake_timeout = 60ms;
+    options.handshake_timeout = 700ms;
     ToyNode node{options};
     RawPeer silent{node}, half{node}, whole{node};
     whole.shake_hands();

@@ -309,7 +309,7 @@ TEST_F(Sync, HoldsNoMoreHeadersOfAPeerThanItMay) {
 
 TEST(Stalling, MakesTheNodeAskAnother) {
     Options options;
-    options.stall_timeout_min = 300ms;
+    options.stall_timeout_min = 500ms;
     options.stall_timeout_max = 60'000ms;
     ToyNode node{options};
     RawPeer slow{node}, other{node};
