@@ -54,7 +54,8 @@ struct Miner::Impl {
     }
 
     void wait_for_pace(steady_clock::time_point last_block) {
-        if (shared.chain.params().retarget) return;
+        const auto& params = shared.chain.params();
+        if (params.retarget || shared.chain.snapshot()->tip().height <= params.maturity) return;
         const auto due = last_block + kPacedBlockInterval;
         while (!stopping && steady_clock::now() < due && !something_waits()) {
             std::unique_lock lock{wake_mutex};

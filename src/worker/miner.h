@@ -8,7 +8,8 @@
 
 namespace daidd::worker {
 
-/// Where a chain does not retarget, blocks are this far apart while nothing waits for one.
+/// Where a chain does not retarget, blocks are this far apart while nothing waits for one; but the first ones
+/// come at once, until the first coins can be spent.
 inline constexpr std::chrono::milliseconds kPacedBlockInterval{1000};
 
 struct MinerInfo {
