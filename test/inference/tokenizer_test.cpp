@@ -4,8 +4,8 @@
 
 #include <cstdlib>
 
-#include "inference/utf8.h"
 #include "inference/tokenizer_fixture.h"
+#include "inference/utf8.h"
 
 namespace daidd::inference {
 namespace {
