@@ -179,7 +179,7 @@ private:
         parts_.epsilon = uint64_t(std::nearbyint(std::ldexp(shape_.epsilon, 2 * int(kImportFx))));
         parts_.rope = rope_constants(shape_.rope_base, d_.head_dim);
         parts_.end_tokens = shape_.end_tokens;
-        const inference::LlamaPlanes fast;
+        const inference::LlamaPlanes fast{.qkv = 2, .o = 1, .gate_up = 2, .down = 2, .head = 2};
         const inference::LlamaPlanes exact{.qkv = 2, .o = 2, .gate_up = 2, .down = 2, .head = 2};
         parts_.graph = inference::make_llama_graph(d_.layers, is_rotated_ ? fast : exact);
         parts_.memory = memory_;

@@ -1,0 +1,105 @@
+"""SmolLM2-135M-Instruct in integers against a float model of the same GGUF file: accuracy, sameness, reproduction."""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from framework import BIN, ROOT, expect_equal, main
+
+SOURCE = ROOT / "models" / "smollm2-135m-instruct.gguf"
+MODEL = ROOT / "models" / "smollm2-135m-instruct.dai.gguf"
+TEXTS = [ROOT / "test" / "data" / name for name in ("frankenstein.txt", "manual.txt")]
+REFERENCE = ROOT / "test" / "float_reference.py"
+WINDOW = 512
+WINDOWS = 4  # of each text: 2,048 tokens
+PERPLEXITY_RATIO_MAX = 1.01
+
+# The same on every machine and from every compiler.
+MODEL_ROOTS = {
+    "fast": "211a565a09243357a006f7194863f174aa282dca7511a1dee03b46f8c3604e96",
+    "exact": "2f880e4db13541fb00756bb3890291981132a4b02ca4fd9c8302f88318a2d015",
+}
+
+PROMPTS = [
+    "What is the capital of France?",
+    "Name three primary colors.",
+    "Write one sentence about the sea.",
+    "How many days are in a week?",
+    "What do bees make?",
+    "Translate 'good morning' to Spanish.",
+    "Explain what a computer is to a child.",
+    "Who wrote Romeo and Juliet?",
+    "Give me a recipe for pancakes.",
+    "What is 7 plus 5?",
+]
+FIRST_TOKENS = 8
+PROMPTS_EQUAL_MIN = 7
+
+
+def dai_model(*arguments):
+    done = subprocess.run([BIN / "dai-model", *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"dai-model {arguments[0]}: {done.stderr}"
+    return done.stdout
+
+
+def float_reference(what, tokens, directory, *arguments):
+    path = pathlib.Path(directory) / "tokens.json"
+    path.write_text(json.dumps(tokens))
+    done = subprocess.run([sys.executable, REFERENCE, what, SOURCE, path, *arguments], capture_output=True, text=True,
+                          check=True)
+    return json.loads(done.stdout)
+
+
+def conversion_reproduces(network):
+    """Whatever the number of threads: the bytes of the file, and so the root, are the same."""
+    for precision, root in MODEL_ROOTS.items():
+        files = []
+        for threads in (1, 2):
+            target = network.directory / f"{precision}{threads}.gguf"
+            dai_model("convert", SOURCE, target, f"-precision={precision}", f"-threads={threads}")
+            files.append(target)
+        assert files[0].read_bytes() == files[1].read_bytes(), precision
+        expect_equal(json.loads(dai_model("inspect", files[0], "-json"))["model_root"], root)
+        if precision == "fast":
+            assert files[0].read_bytes() == MODEL.read_bytes(), "models/ holds another conversion: run contrib/build"
+
+
+def perplexity_is_within_a_percent_of_float(network):
+    for text in TEXTS:
+        ours = json.loads(dai_model("eval", MODEL, text, f"-window={WINDOW}", f"-max-windows={WINDOWS}", "-threads=2",
+                                    "-json"))
+        tokens = json.loads(dai_model("tokenize", MODEL, text))[:WINDOW * WINDOWS]
+        expect_equal(ours["tokens"], len(tokens))
+        theirs = float_reference("perplexity", tokens, network.directory, f"--window={WINDOW}")
+        ratio = ours["perplexity"] / theirs["perplexity"]
+        print(f"{text.name}: perplexity {ours['perplexity']:.4f}, float {theirs['perplexity']:.4f}, ratio {ratio:.4f}")
+        assert ratio <= PERPLEXITY_RATIO_MAX, ratio
+
+
+def answers_begin_as_the_float_model_s(network):
+    prompts, ours = [], []
+    for prompt in PROMPTS:
+        path = network.directory / "prompt.txt"
+        path.write_text(prompt)
+        prompts.append(json.loads(dai_model("tokenize", MODEL, path, "-chat")))
+        answer = json.loads(dai_model("run", MODEL, f"-prompt={prompt}", f"-max-tokens={FIRST_TOKENS}", "-json"))
+        ours.append(answer["tokens"])
+    theirs = float_reference("greedy", prompts, network.directory, f"--count={FIRST_TOKENS}")
+    equal = sum(a == b[:len(a)] for a, b in zip(ours, theirs))
+    print(f"{equal} of {len(PROMPTS)} prompts begin with the float model's {FIRST_TOKENS} tokens")
+    assert equal >= PROMPTS_EQUAL_MIN, equal
+
+
+def every_backend_gives_the_same_bits(_):
+    answers = [json.loads(dai_model("run", MODEL, "-prompt=Count to five.", "-max-tokens=12", f"-backend={backend}",
+                                    f"-threads={threads}", "-json"))
+               for backend, threads in (("scalar", 2), ("avx2", 1), ("avx2", 2))]
+    for answer in answers[1:]:
+        expect_equal(answer, answers[0])
+    assert len(answers[0]["trace_root"]) == 64
+
+
+if __name__ == "__main__":
+    main(conversion_reproduces, perplexity_is_within_a_percent_of_float, answers_begin_as_the_float_model_s,
+         every_backend_gives_the_same_bits)
