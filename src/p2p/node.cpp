@@ -1,5 +1,7 @@
 #include "p2p/node.h"
 
+#include <algorithm>
+
 #include "p2p/manager.h"
 #include "util/log.h"
 
@@ -84,7 +86,10 @@ bool PeerManager::remove(const std::string& text) {
 bool PeerManager::connect_once(const std::string& text) {
     const auto address = parse_address(text, impl_->chain.params().p2p_port);
     if (!address) return false;
-    impl_->later([impl = impl_.get(), address = *address] { impl->dial(address, false); });
+    impl_->later([impl = impl_.get(), address = *address] {
+        const auto is_there = [&](const auto& entry) { return entry.second->manual == address; };
+        if (std::ranges::none_of(impl->peers, is_there)) impl->dial(address, false);
+    });
     return true;
 }
 
@@ -96,27 +101,22 @@ std::vector<std::string> PeerManager::added() const {
 }
 
 bool PeerManager::disconnect(const std::string& address) {
-    const std::lock_guard lock{impl_->mutex};
-    for (const auto& [id, peer] : impl_->peers) {
-        if (peer->info.address != address) continue;
-        impl_->loop.post([impl = impl_.get(), gone = peer] {
-            const std::lock_guard inner{impl->mutex};
-            impl->drop(gone, "disconnected by hand");
-        });
-        return true;
+    bool found = false;
+    for (const PeerInfo& info : peers()) {
+        if (info.address == address) found = disconnect(info.id) || found;
     }
-    return false;
+    return found;
 }
 
 bool PeerManager::disconnect(int64_t id) {
-    std::string address;
-    {
-        const std::lock_guard lock{impl_->mutex};
-        const auto peer = impl_->find_peer(id);
-        if (!peer) return false;
-        address = peer->info.address;
-    }
-    return disconnect(address);
+    const std::lock_guard lock{impl_->mutex};
+    const auto peer = impl_->find_peer(id);
+    if (!peer) return false;
+    impl_->loop.post([impl = impl_.get(), peer] {
+        const std::lock_guard inner{impl->mutex};
+        impl->drop(peer, "disconnected by hand");
+    });
+    return true;
 }
 
 std::vector<PeerInfo> PeerManager::peers() const {
@@ -146,15 +146,15 @@ std::vector<Ban> PeerManager::bans() const {
 }
 
 void PeerManager::ban(const std::string& host, std::chrono::seconds time) {
-    std::vector<std::string> addresses;
+    std::vector<int64_t> ids;
     {
         const std::lock_guard lock{impl_->mutex};
         impl_->bans.add(host, unix_time_s() + time.count());
         for (const auto& [id, peer] : impl_->peers) {
-            if (peer->connection->remote().host == host) addresses.push_back(peer->info.address);
+            if (peer->connection->remote().host == host) ids.push_back(id);
         }
     }
-    for (const std::string& address : addresses) disconnect(address);
+    for (const int64_t id : ids) disconnect(id);
 }
 
 bool PeerManager::unban(const std::string& host) {
