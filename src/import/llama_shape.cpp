@@ -51,6 +51,22 @@ private:
     std::optional<GgufError> error_;
 };
 
+/// A file that names a factor but no type means linear scaling; the second name is that of old files.
+std::optional<GgufError> check_no_rope_scaling(const GgufFile& source) {
+    constexpr const char* kType = "llama.rope.scaling.type";
+    if (source.find_value(kType) != nullptr) {
+        const auto type = source.text_at(kType);
+        if (type && *type == "none") return std::nullopt;
+        return GgufError{GgufReason::kBadValue, kType};
+    }
+    for (const char* key : {"llama.rope.scaling.factor", "llama.rope.scale_linear"}) {
+        if (source.find_value(key) == nullptr) continue;
+        const auto bits = source.float_bits_at(key);
+        if (!bits || std::bit_cast<float>(*bits) != 1) return GgufError{GgufReason::kBadValue, key};
+    }
+    return std::nullopt;
+}
+
 /// A tensor with `rows` 1 and no second dimension is a vector.
 std::optional<GgufError> check_tensor(const GgufFile& source, const std::string& name, uint64_t cols,
                                       uint64_t rows) {
@@ -105,10 +121,7 @@ Result<LlamaShape, GgufError> read_llama_shape(const GgufFile& source) {
     if (!architecture) return Fail{architecture.error()};
     if (*architecture != "llama")
         return refuse(GgufReason::kBadValue, "general.architecture = " + std::string{*architecture});
-    const auto scaling = source.text_at("llama.rope.scaling.type");
-    if (scaling ? *scaling != "none" : scaling.error().reason != GgufReason::kMissing) {
-        return refuse(GgufReason::kBadValue, "llama.rope.scaling.type");
-    }
+    if (auto error = check_no_rope_scaling(source)) return Fail{*error};
 
     Fields fields{source};
     LlamaShape shape;
@@ -131,7 +144,15 @@ Result<LlamaShape, GgufError> read_llama_shape(const GgufFile& source) {
     shape.rope_base = uint32_t(base);
     if (fields.error()) return Fail{*fields.error()};
     if (d.heads % d.kv_heads != 0) return refuse(GgufReason::kBadValue, "llama.attention.head_count_kv");
-    if (d.head_dim % 2 != 0) return refuse(GgufReason::kBadValue, "llama.attention.head_count");
+    // Without key_length the size of a head follows from other fields, so its limits are not yet checked.
+    const bool follows = source.find_value("llama.attention.key_length") == nullptr;
+    if (d.head_dim < 2 || d.head_dim > inference::kHeadDimMax || d.head_dim % 2 != 0) {
+        return refuse(GgufReason::kBadValue,
+                      follows ? "llama.attention.head_count" : "llama.attention.key_length");
+    }
+    if (d.heads * d.head_dim > inference::kDepthMax) {
+        return refuse(GgufReason::kBadValue, "llama.attention.head_count");
+    }
 
     const auto tokenizer = inference::Tokenizer::load(source);
     if (!tokenizer) return Fail{tokenizer.error()};
