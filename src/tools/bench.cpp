@@ -53,6 +53,8 @@ Outcome bench(const BenchArguments& arguments) {
     if (positions > model.dimensions().context)
         return "model: its context is shorter than the benchmark's text";
     const auto text = loaded->tokenizer.encode(work::project_corpus().substr(0, 8192));
+    // Bytes that a vocabulary lacks are left out, so a small one may leave little.
+    if (text.size() < positions) return "model: its vocabulary leaves too little of the benchmark's text";
     const std::vector<uint32_t> prompt(text.begin(), text.begin() + prompt_tokens);
 
     double prefill_s = 1e9;

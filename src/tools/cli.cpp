@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
-#include <map>
 
 #include "tools/commands.h"
 
@@ -36,10 +35,12 @@ void add_convert(CLI::App& app, Commands& commands) {
         app.add_subcommand("convert", "A GGUF model to integers; the same file gives the same bits");
     convert->add_option("source", commands.convert.source, "GGUF file (F32, F16, Q8_0, Q4_1)")->required();
     convert->add_option("target", commands.convert.target, "integer model file to write")->required();
-    const std::map<std::string, import::Precision> precisions{{"fast", import::Precision::kFast},
-                                                              {"exact", import::Precision::kExact}};
-    convert->add_option("--precision", commands.convert.precision, "fast (default) or exact")
-        ->transform(CLI::CheckedTransformer(precisions));
+    // By hand: CLI11 shows the numbers of an enumeration, which are no text.
+    const auto set_precision = [&commands](const std::string& name) {
+        commands.convert.precision = name == "exact" ? import::Precision::kExact : import::Precision::kFast;
+    };
+    convert->add_option_function<std::string>("--precision", set_precision, "fast (default) or exact")
+        ->check(CLI::IsMember({"fast", "exact"}));
     convert->add_option("--threads", commands.convert.threads)->check(CLI::Range(1, 64));
 }
 
@@ -53,7 +54,7 @@ void add_run(CLI::App& app, Commands& commands) {
     run->add_option("--backend", commands.run.backend, "scalar or avx2");
     run->add_option("--threads", commands.run.threads)->check(CLI::Range(1, 64));
     run->add_flag("--raw", commands.run.raw, "the prompt as it is, without the chat template");
-    run->add_flag("--json", commands.run.json);
+    run->add_flag("--json", commands.run.json, "{text, tokens, prompt_tokens, stop, trace_root}");
 }
 
 void add_eval(CLI::App& app, Commands& commands) {
@@ -64,7 +65,7 @@ void add_eval(CLI::App& app, Commands& commands) {
     eval->add_option("--max-windows", commands.eval.windows_max, "0 (default): all");
     eval->add_option("--backend", commands.eval.backend, "scalar or avx2");
     eval->add_option("--threads", commands.eval.threads)->check(CLI::Range(1, 64));
-    eval->add_flag("--json", commands.eval.json);
+    eval->add_flag("--json", commands.eval.json, "{tokens, nll, perplexity, model_root}");
 
     auto* tokenize = app.add_subcommand("tokenize", "Token ids of a text file, as JSON");
     tokenize->add_option("model", commands.tokenize.model, "integer model file")->required();
@@ -77,13 +78,13 @@ void add_others(CLI::App& app, Commands& commands) {
     inspect->add_option("model", commands.inspect.model, "integer model file")->required();
     inspect->add_option("--unit", commands.inspect.unit_tokens, "tokens of a unit: the root depends on it")
         ->check(CLI::Range(16, 32'768));
-    inspect->add_flag("--json", commands.inspect.json);
+    inspect->add_flag("--json", commands.inspect.json, "the same lines as one object");
 
     auto* bench = app.add_subcommand("bench", "Speed of this machine");
     bench->add_option("model", commands.bench.model, "integer model file")->required();
     bench->add_option("--threads", commands.bench.threads)->check(CLI::Range(1, 64));
     bench->add_option("--backend", commands.bench.backend, "scalar or avx2");
-    bench->add_flag("--json", commands.bench.json);
+    bench->add_flag("--json", commands.bench.json, "the same lines as one object");
 
     auto* spec =
         app.add_subcommand("chainspec", "A chain spec whose base model is this one, for daidd -chain=FILE");
@@ -111,8 +112,8 @@ Outcome dispatch(const std::string& name, const Commands& commands) {
 }  // namespace
 
 int run_cli(int argc, char** argv) {
-    CLI::App app{"dai-model: convert, inspect, run and measure integer models"};
-    app.require_subcommand(1);
+    CLI::App app{"dai-model: convert, inspect, run and measure integer models", "dai-model"};
+    app.require_subcommand(0, 1);
     Commands commands;
     add_convert(app, commands);
     add_run(app, commands);
@@ -120,6 +121,8 @@ int run_cli(int argc, char** argv) {
     add_others(app, commands);
     try {
         app.parse(arguments_of(argc, argv));
+        // Not left to CLI11, which would say this of an unknown command too, without its name.
+        if (app.get_subcommands().empty()) throw CLI::RequiredError::Subcommand(1);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 1;
     }

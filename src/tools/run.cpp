@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -72,6 +73,8 @@ Outcome run(const RunArguments& arguments) {
     }
     auto tokens = prompt;
     tokens.insert(tokens.end(), generated->tokens.begin(), generated->tokens.end());
+    // The last token of an answer that fills the context is chosen, not run.
+    tokens.resize(std::min<size_t>(tokens.size(), context));
     const auto op_roots = work::trace_op_roots(loaded->model, kZeroHash, tokens, arguments.threads);
     const nlohmann::ordered_json json{{"text", to_valid_utf8(*loaded->tokenizer.decode(generated->tokens))},
                                       {"tokens", generated->tokens},
