@@ -1,0 +1,395 @@
+"""dai-model's manners: every command on a small model, and one sentence for everything that can be wrong."""
+import json
+import math
+import pathlib
+import resource
+import signal
+import subprocess
+
+from framework import BIN, ROOT, expect_equal, main
+from small_gguf import CONTEXT, DIM, F32, FFN, HEADS, HEAD_DIM, KV_HEADS, LAYERS, SPECIALS, TEXT, U32, small_gguf
+
+# What this processor can run; what it cannot is refused by name.
+BACKENDS = ["scalar", *(["avx2"] if "avx2" in pathlib.Path("/proc/cpuinfo").read_text() else [])]
+VOCABULARY = 256 + len(SPECIALS)
+HELP = "Run with --help for more information."
+
+
+def dai_model(*arguments, **options):
+    """(exit code, output, errors)."""
+    done = subprocess.run([BIN / "dai-model", *map(str, arguments)], capture_output=True, text=True, check=False,
+                          timeout=60, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def succeed(*arguments):
+    code, output, errors = dai_model(*arguments)
+    assert code == 0, f"{arguments}: {errors}"
+    return output
+
+
+def answer(*arguments):
+    return json.loads(succeed(*arguments, "-json"))
+
+
+def expect_failure(message, *arguments):
+    """Exit code 1, nothing on the output, and this sentence alone."""
+    expect_equal((arguments, *dai_model(*arguments)), (arguments, 1, "", f"dai-model: {message}\n"))
+
+
+def expect_usage_error(message, *arguments):
+    expect_equal((arguments, *dai_model(*arguments)), (arguments, 1, "", f"{message}\n{HELP}\n"))
+
+
+def documented_keys(command):
+    """Of -json, as the command's help lists them."""
+    return succeed(command, "-help").split("--json")[1].split("{")[1].split("}")[0].split(", ")
+
+
+def write_source(network, name="source.gguf", **changes):
+    path = network.directory / name
+    path.write_bytes(small_gguf(**changes))
+    return path
+
+
+def converted(network, *options, name="model.gguf", **changes):
+    target = network.directory / name
+    succeed("convert", write_source(network, **changes), target, *options)
+    return target
+
+
+def write_text(network, content, name="text.txt"):
+    path = network.directory / name
+    path.write_bytes(content)
+    return path
+
+
+def commands_are_known(_):
+    code, output, errors = dai_model("--help")
+    expect_equal((code, errors), (0, ""))
+    for command in ("convert", "inspect", "run", "eval", "tokenize", "bench", "chainspec"):
+        assert f"\n  {command} " in output, command
+        code, usage, errors = dai_model(command, "-help")
+        expect_equal((code, errors), (0, ""))
+        assert f"Usage: dai-model {command} [OPTIONS]" in usage, usage
+    expect_usage_error("A subcommand is required")
+    expect_usage_error("The following argument was not expected: transmogrify", "transmogrify")
+    for command in ("train", "verify"):
+        expect_failure(f"'{command}' is not available in this version", command)
+        expect_failure(f"'{command}' is not available in this version", command, "model.gguf", "-steps=3")
+
+
+def arguments_are_checked(network):
+    model = converted(network)
+    expect_usage_error("source is required", "convert")
+    expect_usage_error("target is required", "convert", "a")
+    expect_usage_error("model is required", "inspect")
+    expect_usage_error("text is required", "eval", model)
+    expect_usage_error("--prompt is required", "run", model)
+    expect_usage_error("The following argument was not expected: more", "inspect", model, "more")
+    expect_usage_error("The following argument was not expected: --colour=red", "inspect", model, "-colour=red")
+    expect_usage_error("--precision: wrong not in {fast,exact}", "convert", "a", "b", "-precision=wrong")
+    for command in (("convert", "a", "b"), ("run", model, "-prompt=x"), ("eval", model, model), ("bench", model)):
+        for threads in (0, 65):
+            expect_usage_error(f"--threads: Value {threads} not in range 1 to 64", *command, f"-threads={threads}")
+    for unit in (15, 32_769):
+        for command in ("inspect", "chainspec"):
+            expect_usage_error(f"--unit: Value {unit} not in range 16 to 32768", command, model, f"-unit={unit}")
+    for count in (-1, 0, 100_001):
+        expect_usage_error(f"--max-tokens: Value {count} not in range 1 to 100000", "run", model, "-prompt=x",
+                           f"-max-tokens={count}")
+    expect_usage_error("--window: Value 1 not in range 2 to 100000", "eval", model, model, "-window=1")
+    for temperature in ("x", "", "1x", "nan", "-1", "0.0039", "256.1"):
+        expect_failure("temperature: must be 0, or from 0.00390625 to 256", "run", model, "-prompt=x",
+                       "-temperature", temperature)
+    for temperature in ("0", "0.00390625", "256"):
+        succeed("run", model, "-prompt=x", "-max-tokens=1", "-temperature", temperature)
+
+
+def backends_are_named(network):
+    print(f"backends: {', '.join(BACKENDS)}")
+    model = converted(network)
+    text = write_text(network, b"x" * 100)
+    for command in (("run", model, "-prompt=x"), ("eval", model, text), ("bench", model)):
+        expect_failure("backend: unknown 'abacus' (known: scalar, avx2)", *command, "-backend=abacus")
+        if "avx2" not in BACKENDS:
+            expect_failure("backend: this processor has no avx2", *command, "-backend=avx2")
+        for later in ("avx512", "opencl", "cuda"):
+            expect_failure(f"backend: {later} is not available in this version (known: scalar, avx2)", *command,
+                           f"-backend={later}")
+
+
+def files_that_are_not_there(network):
+    model = converted(network)
+    missing, folder = network.directory / "missing", network.directory
+    for path, what in ((missing, "No such file or directory"), (folder, "not a regular file")):
+        sentence = f"{path}: {what}"
+        expect_failure(sentence, "convert", path, network.directory / "target")
+        expect_failure(sentence, "inspect", path)
+        expect_failure(sentence, "run", path, "-prompt=x")
+        expect_failure(sentence, "eval", path, model)
+        expect_failure(sentence, "eval", model, path)
+        expect_failure(sentence, "tokenize", path, model)
+        expect_failure(sentence, "tokenize", model, path)
+        expect_failure(sentence, "bench", path)
+        expect_failure(sentence, "chainspec", path)
+
+
+def files_of_another_kind(network):
+    source, model = write_source(network), converted(network)
+    target = network.directory / "target"
+    for content, what in ((b"", "truncated"), (b"GGU", "truncated"), (b"#!/bin/sh\n", "bad magic")):
+        path = write_text(network, content)
+        expect_failure(f"{path}: magic: {what}", "convert", path, target)
+        expect_failure(f"{path}: bad_container: magic: {what}", "inspect", path)
+    expect_failure(f"{model}: general.architecture = dai-integer: bad value", "convert", model, target)
+    hint = "(a float model: run `dai-model convert` on it first)"
+    for command in (("inspect",), ("run", "-prompt=x"), ("bench",), ("chainspec",)):
+        expect_failure(f"{source}: unknown_architecture: llama {hint}", command[0], source, *command[1:])
+    other = write_source(network, "other.gguf", fields={"general.architecture": (TEXT, "gemma")})
+    expect_failure(f"{other}: unknown_architecture: gemma", "inspect", other)
+    assert not target.exists()
+
+
+def truncated_files(network):
+    """Wherever a file ends, its first missing part is named, and nothing is written."""
+    whole = small_gguf()
+    name = "token_embd.weight"
+    target = network.directory / "target"
+    places = {4: "version: truncated", 8: "tensor_count: truncated", 23: "metadata_kv_count: truncated",
+              24: "metadata key 0: truncated", 40: "metadata key 0: truncated",
+              whole.index(b"tokenizer.ggml.tokens") + 60: "tokenizer.ggml.tokens: truncated",
+              whole.index(name.encode()) + 3: f"tensor name {9 * LAYERS + 1}: truncated",
+              whole.index(name.encode()) + len(name) + 6: f"{name}: truncated",
+              whole.index(name.encode()) + len(name) + 40: "blk.0.attn_norm.weight: outside the file",
+              len(whole) - 1: f"{name}: outside the file"}
+    for size, what in places.items():
+        path = write_text(network, whole[:size], "cut.gguf")
+        expect_failure(f"{path}: {what}", "convert", path, target)
+    assert not target.exists()
+
+    whole = converted(network).read_bytes()
+    for size in (*range(0, 64, 7), *range(64, len(whole), len(whole) // 40), len(whole) - 32):
+        path = write_text(network, whole[:size], "cut.gguf")
+        code, output, errors = dai_model("inspect", path)
+        expect_equal((size, code, output), (size, 1, ""))
+        assert errors.startswith(f"dai-model: {path}: bad_container: ") and errors.count("\n") == 1, errors
+
+
+def sources_that_cannot_be_converted(network):
+    target = write_text(network, b"what was there before", "target")
+    cases = {
+        "llama.block_count: over limit": {"fields": {"llama.block_count": (U32, LAYERS - 1)}},
+        "llama.rope.scaling.type: bad value": {"fields": {"llama.rope.scaling.type": (TEXT, "yarn")}},
+        "llama.rope.scaling.factor: bad value": {"fields": {"llama.rope.scaling.factor": (F32, 8.0)}},
+        "tokenizer.ggml.pre: bad value": {"fields": {"tokenizer.ggml.pre": (TEXT, "other")}},
+        "blk.1.ffn_up.weight: missing": {"without": ["blk.1.ffn_up.weight"]},
+    }
+    for sentence, changes in cases.items():
+        source = write_source(network, **changes)
+        expect_failure(f"{source}: {sentence}", "convert", source, target)
+    source = write_source(network, values={"blk.1.ffn_down.weight": {77: math.nan}})
+    code, output, errors = dai_model("convert", source, target)
+    expect_equal((code, output), (1, ""))
+    assert errors.endswith(f"dai-model: {source}: blk.1.ffn_down.weight: bad value\n"), errors
+    expect_equal(target.read_bytes(), b"what was there before")
+
+
+def targets_that_cannot_be_written(network):
+    source = write_source(network)
+    folder = network.directory / "empty"
+    folder.mkdir()
+    code, output, errors = dai_model("convert", source, folder / "missing" / "model.gguf")
+    expect_equal((code, output), (1, ""))
+    assert errors.endswith(f"dai-model: {folder}/missing/model.gguf.part: No such file or directory\n"), errors
+    expect_equal(list(folder.iterdir()), [])
+
+    # The disk is full after 4,096 bytes.
+    target = folder / "model.gguf"
+    target.write_bytes(b"what was there before")
+
+    def small_disk():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    code, output, errors = dai_model("convert", source, target, restore_signals=False, preexec_fn=small_disk)
+    expect_equal((code, output), (1, ""))
+    assert errors.endswith(f"dai-model: {target}.part: File too large\n"), errors
+    expect_equal(target.read_bytes(), b"what was there before")
+
+
+def convert(network):
+    source = write_source(network)
+    roots = {}
+    for precision in ("fast", "exact"):
+        files = []
+        for threads in (1, 3):
+            target = network.directory / f"{precision}{threads}.gguf"
+            code, output, errors = dai_model("convert", source, target, f"-precision={precision}",
+                                             f"-threads={threads}")
+            expect_equal((code, errors), (0, f"converting: {LAYERS + 2} of {LAYERS + 2} parts\n"))
+            files.append(target)
+            shown = answer("inspect", target)
+            expect_equal(shown["precision"], precision)
+            expect_equal(output, f"{target}: {target.stat().st_size} bytes, model root {shown['model_root']}"
+                                 " (units of 1024 tokens)\n")
+            assert not target.with_name(target.name + ".part").exists()
+        expect_equal(files[0].read_bytes(), files[1].read_bytes())
+        roots[precision] = shown["model_root"]
+    assert roots["fast"] != roots["exact"]
+    default = converted(network)
+    expect_equal(default.read_bytes(), (network.directory / "fast1.gguf").read_bytes())
+    other = converted(network, seed=2, name="other.gguf")
+    assert answer("inspect", other)["model_root"] != roots["fast"]
+
+
+def inspect(network):
+    model = converted(network)
+    shown = answer("inspect", model)
+    layer = DIM * (HEADS + 2 * KV_HEADS) * HEAD_DIM + HEADS * HEAD_DIM * DIM + 3 * DIM * FFN
+    expected = {"architecture": "llama", "precision": "fast", "vocabulary": VOCABULARY, "layers": LAYERS, "dim": DIM,
+                "ffn": FFN, "heads": HEADS, "kv_heads": KV_HEADS, "head_dim": HEAD_DIM, "context": CONTEXT, "fx": 14,
+                "linear_weights": LAYERS * layer + VOCABULARY * DIM, "operations": 13 * LAYERS + 3, "unit_tokens": 1024}
+    expect_equal({key: shown[key] for key in expected}, expected)
+    expect_equal(sorted(set(shown) - set(expected)),
+                 ["constants_root", "mined_operands", "model_root", "trace_tensors"])
+    assert all(len(bytes.fromhex(shown[key])) == 32 for key in ("constants_root", "model_root"))
+    lines = [f"{key}: {value}" for key, value in shown.items()]
+    expect_equal(succeed("inspect", model).splitlines(), lines)
+
+    small = answer("inspect", model, "-unit=64")
+    expect_equal({key for key in shown if shown[key] != small[key]}, {"unit_tokens", "model_root"})
+
+
+def tokenize(network):
+    model = converted(network)
+    content = "Grüße, 2 \x00\x7f".encode() + b"\xff\x80\n"
+    expect_equal(json.loads(succeed("tokenize", model, write_text(network, content))), list(content))
+    expect_equal(succeed("tokenize", model, write_text(network, b"")), "[]\n")
+    endoftext, start, end = range(256, VOCABULARY)
+    # No text becomes a special token, in a message or without one.
+    content = b"<|im_end|><|endoftext|>"
+    path = write_text(network, content)
+    expect_equal(json.loads(succeed("tokenize", model, path)), list(content))
+    expect_equal(json.loads(succeed("tokenize", model, path, "-chat")),
+                 [start, *b"user\n", *content, end, *b"\n", start, *b"assistant\n"])
+    assert endoftext not in json.loads(succeed("tokenize", model, path, "-chat"))
+
+
+def run(network):
+    model = converted(network)
+    whole = answer("run", model, "-prompt=Hello", "-max-tokens=20")
+    expect_equal(sorted(whole), ["prompt_tokens", "stop", "text", "tokens", "trace_root"])
+    expect_equal(documented_keys("run"), list(whole))
+    expect_equal(whole["prompt_tokens"], len("user\nHello\nassistant\n") + 3)
+    expect_equal((whole["stop"], len(whole["tokens"])), ("tokens_max", 20))
+    assert all(0 <= token < VOCABULARY for token in whole["tokens"])
+    # A byte a token: the text is those bytes, what is not UTF-8 replaced.
+    assert set(bytes(t for t in whole["tokens"] if t < 128).decode()) <= set(whole["text"])
+    expect_equal(succeed("run", model, "-prompt=Hello", "-max-tokens=20"), whole["text"] + "\n")
+    expect_equal(answer("run", model, "-prompt=Hello", "-max-tokens=7")["tokens"], whole["tokens"][:7])
+
+    for backend in BACKENDS:
+        for threads in (1, 2):
+            for options in ((), ("-temperature=1.5", "-seed=7")):
+                arguments = ("run", model, "-prompt=Hello", "-max-tokens=20", *options)
+                expect_equal(answer(*arguments, f"-backend={backend}", f"-threads={threads}"), answer(*arguments))
+    warm = [answer("run", model, "-prompt=Hello", "-max-tokens=20", "-temperature=2", f"-seed={seed}")["tokens"]
+            for seed in (1, 1, 2)]
+    assert warm[0] == warm[1] and warm[0] != warm[2], warm
+
+
+def run_at_the_context_s_end(network):
+    model = converted(network)
+    for size in (CONTEXT - 1, CONTEXT - 3):
+        full = answer("run", model, "-raw", "-prompt", "a" * size, "-max-tokens=50")
+        expect_equal((full["prompt_tokens"], full["stop"], len(full["tokens"])), (size, "capacity", CONTEXT - size + 1))
+    # The last token is chosen, not run: the trace of all others is the whole trace.
+    one_less = answer("run", model, "-raw", "-prompt", "a" * size, f"-max-tokens={CONTEXT - size}")
+    expect_equal((one_less["stop"], one_less["tokens"]), ("tokens_max", full["tokens"][:-1]))
+    expect_equal(one_less["trace_root"], full["trace_root"])
+    for size in (CONTEXT, CONTEXT + 1):
+        expect_failure(f"prompt: {size} tokens, the model's context is {CONTEXT}", "run", model, "-raw", "-prompt",
+                       "a" * size)
+    expect_failure("prompt: empty", "run", model, "-raw", "-prompt", "")
+    succeed("run", model, "-prompt", "", "-max-tokens=1")
+
+
+def evaluate(network):
+    model = converted(network)
+    text = write_text(network, bytes(range(32, 127)) * 2)
+    shown = answer("eval", model, text, "-window=32")
+    expect_equal(sorted(shown), ["model_root", "nll", "perplexity", "tokens"])
+    expect_equal(documented_keys("eval"), list(shown))
+    expect_equal((shown["tokens"], shown["model_root"]), (160, answer("inspect", model)["model_root"]))
+    assert math.isclose(shown["perplexity"], math.exp(shown["nll"]), rel_tol=1e-12)
+    # Random weights know nothing: no better than any token alike, no worse than a few times that.
+    assert VOCABULARY / 4 < shown["perplexity"] < VOCABULARY * 4, shown
+    expect_equal(succeed("eval", model, text, "-window=32"),
+                 f"5 windows of 32 tokens, perplexity {shown['perplexity']:.6g}\n")
+    expect_equal(answer("eval", model, text, "-window=32", "-max-windows=9"), shown)
+    expect_equal(answer("eval", model, text, "-window=32", "-max-windows=2")["tokens"], 64)
+    for backend in BACKENDS:
+        expect_equal(answer("eval", model, text, "-window=32", f"-backend={backend}", "-threads=2"), shown)
+
+    expect_equal(answer("eval", model, text, "-window=190")["tokens"], 190)
+    expect_failure(f"{text}: shorter than one window of 191", "eval", model, text, "-window=191")
+    expect_failure(f"{text}: shorter than one window of {CONTEXT}", "eval", model, text, f"-window={CONTEXT}")
+    expect_failure("window: longer than the model's context", "eval", model, text, f"-window={CONTEXT + 1}")
+
+
+def bench(network):
+    model = converted(network)
+    shown = answer("bench", model)
+    expect_equal(sorted(shown), ["backend", "decode_tokens_per_s", "gemm_gops", "mining_pass_overhead",
+                                 "prefill_tokens_per_s", "threads"])
+    expect_equal((shown["backend"], shown["threads"]), (BACKENDS[-1], 1))
+    assert all(shown[key] > 0 for key in ("decode_tokens_per_s", "gemm_gops", "prefill_tokens_per_s"))
+    lines = succeed("bench", model, "-backend=scalar", "-threads=2").splitlines()
+    expect_equal(lines[:2], ["backend: scalar", "threads: 2"])
+    expect_equal([line.split(": ")[0] for line in lines], list(shown))
+
+    short = converted(network, name="short.gguf", fields={"llama.context_length": (U32, 191)})
+    expect_failure("model: its context is shorter than the benchmark's text", "bench", short)
+    silent = converted(network, name="silent.gguf", tokens=["!", *SPECIALS])
+    expect_failure("model: its vocabulary leaves too little of the benchmark's text", "bench", silent)
+
+
+def chain_spec(network):
+    model = converted(network)
+    spec = json.loads(succeed("chainspec", model, "-name=mine", "-unit=32"))
+    expect_equal({key: spec[key] for key in ("base", "name", "unit_tokens")},
+                 {"base": "regtest", "name": "mine", "unit_tokens": 32})
+    [entry], [corpus] = spec["models"], spec["corpora"]
+    expect_equal((entry["name"], entry["first_height"]), ("llama-fast", 0))
+    expect_equal(entry["root"], answer("inspect", model, "-unit=32")["model_root"])
+    assert bytes.fromhex(entry["manifest"])[:4] == (32).to_bytes(4, "little")
+    expect_equal((corpus["name"], len(bytes.fromhex(corpus["root"]))), ("project", 32))
+    expect_equal(corpus["tokens"], (ROOT / "contrib" / "corpus" / "project.txt").stat().st_size)
+    expect_equal(json.loads(succeed("chainspec", model))["name"], "private")
+    expect_equal(json.loads(succeed("chainspec", model))["unit_tokens"], 64)
+    expect_failure("unit: must be a multiple of 16", "chainspec", model, "-unit=40")
+    succeed("chainspec", model, f"-unit={CONTEXT}")
+    expect_failure("unit: longer than the model's context", "chainspec", model, f"-unit={CONTEXT + 16}")
+
+    path = network.directory / "mine.json"
+    path.write_text(json.dumps(spec))
+    node = network.add(f"-model={model}", chain=f"-chain={path}", network="mine")
+    expect_equal(node.getblockchaininfo()["chain"], "mine")
+    expect_equal(node.stop(), 0)
+
+
+def models_of_another_vocabulary(network):
+    """A model whose words do not fit its rows is refused by what would read them."""
+    model = converted(network)
+    words = bytearray(model.read_bytes())
+    at = words.index(b"<|im_start|>")
+    words[at:at + 12] = b"<|im_begin|>"
+    path = write_text(network, bytes(words), "renamed.gguf")
+    expect_failure(f"{path}: <|im_start|>: missing", "run", path, "-prompt=x")
+
+
+if __name__ == "__main__":
+    main(commands_are_known, arguments_are_checked, backends_are_named, files_that_are_not_there, files_of_another_kind,
+         truncated_files, sources_that_cannot_be_converted, targets_that_cannot_be_written, convert, inspect, tokenize,
+         run, run_at_the_context_s_end, evaluate, bench, chain_spec, models_of_another_vocabulary)
