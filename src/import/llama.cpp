@@ -75,11 +75,14 @@ private:
         if (!error_) error_ = GgufError{GgufReason::kBadValue, tensor};
     }
     void progress(uint32_t step, uint32_t steps) const {
-        if (options_.progress) options_.progress(step, steps);
+        if (options_.progress && !error_) options_.progress(step, steps);
     }
-    Matrix tensor(const std::string& name) const {
+    Matrix tensor(const std::string& name) {
         const auto* found = source_.find_tensor(name);
-        return dequantize(*found, 0, found->rows());
+        Matrix values = dequantize(*found, 0, found->rows());
+        // Here, where the tensor has its own name still.
+        if (!std::ranges::all_of(values.values, [](double v) { return std::isfinite(v); })) fail(name);
+        return values;
     }
     std::string layer_name(uint32_t layer, const char* name) const {
         return "blk." + std::to_string(layer) + "." + name + ".weight";

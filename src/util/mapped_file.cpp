@@ -21,6 +21,19 @@ struct Descriptor {
     }
 };
 
+std::optional<std::string> write_whole(const std::string& path, ByteView bytes) {
+    const Descriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+    if (file.fd < 0) return system_error(path);
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(file.fd, bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return system_error(path);
+        bytes = bytes.subspan(size_t(written));
+    }
+    if (::fsync(file.fd) != 0) return system_error(path);
+    return std::nullopt;
+}
+
 }  // namespace
 
 Result<MappedFile, std::string> map_file(const std::string& path) {
@@ -40,19 +53,10 @@ Result<MappedFile, std::string> map_file(const std::string& path) {
 
 std::optional<std::string> write_file(const std::string& path, ByteView bytes) {
     const std::string part = path + ".part";
-    {
-        const Descriptor file{::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-        if (file.fd < 0) return system_error(part);
-        while (!bytes.empty()) {
-            const ssize_t written = ::write(file.fd, bytes.data(), bytes.size());
-            if (written < 0 && errno == EINTR) continue;
-            if (written <= 0) return system_error(part);
-            bytes = bytes.subspan(size_t(written));
-        }
-        if (::fsync(file.fd) != 0) return system_error(part);
-    }
-    if (std::rename(part.c_str(), path.c_str()) != 0) return system_error(path);
-    return std::nullopt;
+    auto error = write_whole(part, bytes);
+    if (!error && std::rename(part.c_str(), path.c_str()) != 0) error = system_error(path);
+    if (error) ::unlink(part.c_str());
+    return error;
 }
 
 }  // namespace daidd

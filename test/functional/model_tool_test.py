@@ -216,6 +216,7 @@ def targets_that_cannot_be_written(network):
     expect_equal((code, output), (1, ""))
     assert errors.endswith(f"dai-model: {target}.part: File too large\n"), errors
     expect_equal(target.read_bytes(), b"what was there before")
+    expect_equal(list(folder.iterdir()), [target])
 
 
 def convert(network):

@@ -219,7 +219,7 @@ TEST(Convert, RefusesAShapeByItsField) {
 
 struct WeightCase {
     std::string tensor;
-    std::string fast, exact;  ///< the name in the error: of the linear that the tensor has become a part of
+    std::string fast, exact;  ///< the linear that the tensor has become a part of
 };
 void PrintTo(const WeightCase& c, std::ostream* out) { *out << c.tensor; }
 
@@ -227,14 +227,18 @@ class RefusedWeight : public testing::TestWithParam<WeightCase> {};
 
 TEST_P(RefusedWeight, IsNamed) {
     const auto& [tensor, fast, exact] = GetParam();
-    for (const float bad : {float(NAN), std::numeric_limits<float>::infinity(), -1e30f}) {
+    for (const float bad : {float(NAN), -std::numeric_limits<float>::infinity(), -1e30f}) {
+        const bool is_finite = std::isfinite(bad);
         for (const bool at_end : {false, true}) {
             SmallLlama source;
             auto values = source.values_of(tensor + ".weight");
             (at_end ? values.back() : values.front()) = bad;
             source.set_values(tensor + ".weight", values);
-            EXPECT_EQ(error_of(source, Precision::kFast), fast + ".weight: bad value") << bad;
-            EXPECT_EQ(error_of(source, Precision::kExact), exact + ".weight: bad value") << bad;
+            EXPECT_EQ(error_of(source, Precision::kFast), (is_finite ? fast : tensor) + ".weight: bad value")
+                << bad;
+            EXPECT_EQ(error_of(source, Precision::kExact),
+                      (is_finite ? exact : tensor) + ".weight: bad value")
+                << bad;
         }
     }
 }

@@ -24,5 +24,13 @@ TEST(MappedFile, NamesWhatIsWrong) {
     EXPECT_EQ(*write_file("no/such/file", {}), "no/such/file.part: No such file or directory");
 }
 
+TEST(MappedFile, LeavesNothingBesideATargetThatCannotBeReplaced) {
+    std::string folder = testing::TempDir() + "mapped_XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    EXPECT_EQ(*write_file(folder, as_bytes("abc")), folder + ": Is a directory");
+    EXPECT_NE(::access((folder + ".part").c_str(), F_OK), 0);
+    ::rmdir(folder.c_str());
+}
+
 }  // namespace
 }  // namespace daidd
