@@ -15,8 +15,8 @@ constexpr uint32_t kLinearInputsMax = 32'768;
 constexpr uint32_t kPercent = 100;
 constexpr uint32_t kAssignBitsMax = 32;
 constexpr size_t kHrpMax = 16;
-/// What can fall due in one block (doc/protocol.md, "Settlement") must fit beside the commands that caused
-/// it: 4,096 refunds are 704,512 units of weight, and of the rest the payouts of receipts are less than half.
+/// All that can fall due at once must fit a block (doc/protocol.md, "Settlement"): 4,096 refunds are 704,512
+/// units of weight, and what a block's receipts are paid weighs less than 58 % of a block.
 constexpr uint32_t kBlockWeightMin = 1'700'000;
 /// A block with its witness fits one message of the peer-to-peer protocol.
 constexpr uint32_t kWitnessBytesMax = 1 << 20;
