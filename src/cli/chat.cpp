@@ -8,6 +8,7 @@
 #include "cli/connection.h"
 #include "cli/json_text.h"
 #include "cli/print.h"
+#include "util/text.h"
 
 namespace daidd::cli {
 namespace {
@@ -42,7 +43,7 @@ int show_answer(const Options& options, const std::string& id, std::string_view 
               ",\"cost\":" + part("cost") + "}");
         return 0;
     }
-    print(unquoted(part("answer")));
+    print(printable(unquoted(part("answer"))));
     complain("cost " + unquoted(part("cost")) + " DAI, receipt " + unquoted(part("receipt")) + ", job " + id);
     return 0;
 }

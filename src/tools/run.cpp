@@ -8,6 +8,7 @@
 #include "inference/utf8.h"
 #include "tools/commands.h"
 #include "tools/model_file.h"
+#include "util/text.h"
 #include "work/mine.h"
 
 namespace daidd::tools {
@@ -61,14 +62,14 @@ Outcome run(const RunArguments& arguments) {
     Utf8Stream stream;
     const auto on_token = [&](uint32_t token) {
         if (!arguments.json) {
-            std::cout << stream.push(*loaded->tokenizer.decode(std::vector{token})) << std::flush;
+            std::cout << printable(stream.push(*loaded->tokenizer.decode(std::vector{token}))) << std::flush;
         }
         return true;
     };
     const auto generated = generate(loaded->model, sequence, prompt, options, on_token);
     if (!generated) return "prompt: " + std::string{to_string(generated.error())};
     if (!arguments.json) {
-        std::cout << stream.finish() << "\n";
+        std::cout << printable(stream.finish()) << "\n";
         return std::nullopt;
     }
     auto tokens = prompt;
