@@ -59,6 +59,10 @@ def make_spec(path):
     return spec
 
 
+def dai(amount):
+    return f"{amount:.8f} DAI"
+
+
 def cli_json(node, *arguments):
     code, output, errors = node.cli(*arguments, timeout=WAIT_S)
     if code != 0:
@@ -107,7 +111,7 @@ def fund(story, miner, user):
     user.createwallet("user")
     miner.sendtoaddress(user.getnewaddress(), PAYMENT)
     wait_until(lambda: user.getbalance() >= PAYMENT, WAIT_S, "the payment to the user")
-    story.tell(f"the user has {user.getbalance()} DAI, paid by the miner")
+    story.tell(f"the user has {dai(user.getbalance())}, paid by the miner")
 
 
 def ask(story, user, question):
@@ -181,10 +185,10 @@ def summary(story, user, question, answer, job, receipt, found, verdict):
         ("seal", f"lane {found['lane']}, unit {found['seq']}, operation {found['op']}, tile {found['tile']}, "
                  f"ticket {found['ticket'][:16]}…"),
         ("the chain drew", f"{found['kind']} {found['receipt']}"),
-        ("user paid", f"{job['escrow']} DAI escrow, {job['refund']} back"),
-        ("worker got", f"{receipt['worker_share']} DAI for the answer, its bond of {receipt['bond']} back"),
-        ("sealer got", f"{subsidy} DAI (not yet mature)"),
-        ("treasury got", f"{receipt['treasury_share']} DAI of the answer; it holds {treasury['balance']} DAI"),
+        ("user paid", f"{dai(job['escrow'])} escrow, {dai(job['refund'])} back"),
+        ("worker got", f"{dai(receipt['worker_share'])} for the answer, its bond of {dai(receipt['bond'])} back"),
+        ("sealer got", f"{dai(subsidy)} (not yet mature)"),
+        ("treasury got", f"{dai(receipt['treasury_share'])} of the answer; it holds {dai(treasury['balance'])}"),
         ("auditor says", f"{verdict['rerun']}, {len(verdict['units'])} units"),
     ]
     width = max(len(name) for name, _ in rows)

@@ -67,13 +67,16 @@ void reflect(Matrix& a, std::span<const double> v, size_t first, size_t first_co
     }
 }
 
+/// Which of the rotations of one size is taken: the best of eight by measurement (doc/decisions/0014).
+constexpr uint8_t kRotation = 7;
+
 /// Sums of twelve uniform numbers: near enough to normal that no direction is preferred.
 Matrix random_matrix(size_t n) {
-    std::array<uint8_t, 4> size{};
-    for (size_t i = 0; i < size.size(); ++i) size[i] = uint8_t(n >> (8 * i));
+    assert(n < size_t{1} << 24);
+    const std::array<uint8_t, 4> seed{uint8_t(n), uint8_t(n >> 8), uint8_t(n >> 16), kRotation};
     constexpr size_t kTerms = 12;
     Bytes stream(n * n * kTerms * 2);
-    crypto::xof("rotation", crypto::hash("rotation", {size}), stream);
+    crypto::xof("rotation", crypto::hash("rotation", {seed}), stream);
     Matrix a{n, n};
     for (size_t i = 0; i < n * n; ++i) {
         int32_t sum = 0;

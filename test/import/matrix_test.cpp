@@ -132,7 +132,7 @@ TEST(RandomOrthogonal, HasTheSameBitsEverywhere) {
         for (size_t i = 0; i < 8; ++i) bytes.push_back(uint8_t(bits >> (8 * i)));
     }
     EXPECT_EQ(to_hex(crypto::sha256(bytes)),
-              "8ea401ff620f6357334f5d3cd9598c5254a4aeef8bca97d24fe424c16fbafd5d");
+              "3381985765a77e3d606ea27ba2848c63bf4a3362e4ca53f566df76a0398651ef");
 }
 
 /// Element (i, j) is −1 to the number of ones that i and j share, over the root of the size.
