@@ -4,9 +4,6 @@
 // boost_impl.cpp. Only the .cpp files of this folder may include this.
 #define BOOST_ASIO_SEPARATE_COMPILATION
 #define BOOST_BEAST_SEPARATE_COMPILATION
-#ifdef __SANITIZE_THREAD__  // ThreadSanitizer does not model fences, and GCC warns of each
-#define BOOST_ASIO_DISABLE_FENCED_BLOCK
-#endif
 
 // clang-format off
 #include <utility>
