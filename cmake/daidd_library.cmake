@@ -4,7 +4,8 @@
 # (directly or through what they use), so an #include against the direction of the graph does not
 # compile. A folder can only use folders declared above it, so the graph cannot have a cycle.
 #
-# A file named *_avx2.cpp is compiled for AVX2; whoever calls into it asks the processor first.
+# A file named *_avx2.cpp is compiled for AVX2, one named *_avx512.cpp for AVX-512 with VNNI; whoever calls
+# into it asks the processor first.
 function(daidd_library NAME)
   cmake_parse_arguments(ARG "" "" "USES;LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}/*.cpp)
@@ -12,6 +13,9 @@ function(daidd_library NAME)
   foreach(source IN LISTS sources)
     if(source MATCHES "_avx2\\.cpp$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2")
+    elseif(source MATCHES "_avx512\\.cpp$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+                                  "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni")
     endif()
   endforeach()
 

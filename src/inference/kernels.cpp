@@ -21,6 +21,11 @@ std::span<const int8_t> CodeRows::plane(uint32_t row, uint32_t p) const {
     return std::span{codes}.subspan((size_t{p} * rows + row) * width, width);
 }
 
+uint8_t* Scratch::take_bytes(size_t count) {
+    if (bytes.size() < count) bytes.resize(count);
+    return bytes.data();
+}
+
 namespace {
 
 void gain_row(std::span<const int32_t> x, std::span<const int32_t> gq, std::span<int32_t> y) {
@@ -62,6 +67,7 @@ const Kernels& kernels_of(Backend backend) {
     assert(is_supported(backend));
 #if defined(__x86_64__)
     if (backend == Backend::kAvx2) return kAvx2Kernels;
+    if (backend == Backend::kAvx512) return kAvx512Kernels;
 #endif
     return kScalarKernels;
 }

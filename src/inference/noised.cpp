@@ -45,7 +45,7 @@ void noised_tiles(Backend backend, std::span<const int8_t> noised, uint32_t grou
     assert(words.size() == size_t{groups} * (k / r) && noised.size() == size_t{groups} * kTile * k);
     assert(stride >= k && weights.size() >= (kTile - 1) * stride + k && is_supported(backend));
 #if defined(__x86_64__)
-    if (backend == Backend::kAvx2) {
+    if (backend != Backend::kScalar) {
         return noised_tiles_avx2(noised.data(), groups, weights.data(), stride, k, r, words.data());
     }
 #endif

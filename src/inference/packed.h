@@ -12,7 +12,7 @@ inline constexpr uint32_t kPackColumns = 16;
 /// Depth is padded with zero weights to a multiple of this.
 inline constexpr uint32_t kPackDepth = 4;
 
-/// One matrix in the order the AVX2 kernel reads it: block of 16 rows, then step of 4 columns, then row,
+/// One matrix in the order the fast kernels read it: block of 16 rows, then step of 4 columns, then row,
 /// then column. Rows and columns that do not exist are zero.
 struct PackedLinear {
     uint32_t n = 0, k = 0;                                                   ///< as in the model

@@ -33,15 +33,15 @@ Result<LoadedModel, std::string> load_model(const std::string& path, Backend bac
 
 Result<Backend, std::string> parse_backend(const std::string& name) {
     if (name.empty()) return best_backend();
-    for (const Backend backend : {Backend::kScalar, Backend::kAvx2}) {
+    for (const Backend backend : kBackends) {
         if (name != to_string(backend)) continue;
         if (!is_supported(backend)) return Fail{"backend: this processor has no " + name};
         return backend;
     }
-    if (name == "avx512" || name == "opencl" || name == "cuda") {
-        return Fail{"backend: " + name + " is not available in this version (known: scalar, avx2)"};
+    if (name == "opencl" || name == "cuda") {
+        return Fail{"backend: " + name + " is not available in this version (known: scalar, avx2, avx512)"};
     }
-    return Fail{"backend: unknown '" + name + "' (known: scalar, avx2)"};
+    return Fail{"backend: unknown '" + name + "' (known: scalar, avx2, avx512)"};
 }
 
 }  // namespace daidd::tools

@@ -9,16 +9,19 @@ namespace {
 
 // Every kernel of a fast backend against the scalar specification, bit for bit, over random shapes with
 // tails and values up to the limits.
-class FastKernels : public testing::Test {
+class FastKernels : public testing::TestWithParam<Backend> {
 protected:
     void SetUp() override {
-        if (!is_supported(Backend::kAvx2)) GTEST_SKIP() << "this processor has no AVX2";
-        fast = &kernels_of(Backend::kAvx2);
+        if (!is_supported(GetParam())) GTEST_SKIP() << "this processor has no " << to_string(GetParam());
+        fast = &kernels_of(GetParam());
     }
     const Kernels& scalar = kernels_of(Backend::kScalar);
     const Kernels* fast = nullptr;
     Scratch scratch;
 };
+
+INSTANTIATE_TEST_SUITE_P(Backends, FastKernels, testing::Values(Backend::kAvx2, Backend::kAvx512),
+                         [](const auto& backend) { return std::string{to_string(backend.param)}; });
 
 std::vector<int32_t> random_row(Random& random, size_t size) {
     std::vector<int32_t> row(size);
@@ -29,7 +32,7 @@ std::vector<int32_t> random_row(Random& random, size_t size) {
     return row;
 }
 
-TEST_F(FastKernels, QuantiseTheSame) {
+TEST_P(FastKernels, QuantiseTheSame) {
     Random random{1};
     for (int round = 0; round < 3000; ++round) {
         const auto x = random_row(random, size_t(random.in(1, 70)));
@@ -50,7 +53,7 @@ TEST_F(FastKernels, QuantiseTheSame) {
     }
 }
 
-TEST_F(FastKernels, NormaliseTheSame) {
+TEST_P(FastKernels, NormaliseTheSame) {
     Random random{2};
     for (int round = 0; round < 3000; ++round) {
         const auto x = random_row(random, size_t(random.in(1, 70)));
@@ -70,7 +73,7 @@ TEST_F(FastKernels, NormaliseTheSame) {
     }
 }
 
-TEST_F(FastKernels, AddAndActivateTheSame) {
+TEST_P(FastKernels, AddAndActivateTheSame) {
     Random random{3};
     for (int round = 0; round < 3000; ++round) {
         const auto n = size_t(random.in(1, 40));
@@ -111,14 +114,15 @@ struct RandomLinear {
     }
 };
 
-TEST_F(FastKernels, MultiplyTheSame) {
+TEST_P(FastKernels, MultiplyTheSame) {
     Random random{4};
     for (int round = 0; round < 400; ++round) {
         RandomLinear weights{random, uint32_t(random.in(1, 50)), uint32_t(random.in(1, 90))};
         const Linear& linear = weights.linear;
         const PackedLinear packed = pack_linear(linear);
         CodeRows codes;
-        codes.resize(uint32_t(random.in(1, 11)), linear.k, uint32_t(random.in(1, 2)));
+        // Beyond what any backend takes at once, so that groups of every size and a rest occur.
+        codes.resize(uint32_t(random.in(1, 30)), linear.k, uint32_t(random.in(1, 2)));
         const bool extreme = random.next() % 4 == 0;
         for (int8_t& c : codes.codes)
             c = int8_t(extreme ? (random.next() % 2 == 0 ? -64 : 63) : random.in(-64, 63));
@@ -138,7 +142,7 @@ TEST_F(FastKernels, MultiplyTheSame) {
     }
 }
 
-TEST_F(FastKernels, AttendTheSame) {
+TEST_P(FastKernels, AttendTheSame) {
     Random random{5};
     for (int round = 0; round < 1500; ++round) {
         const auto head_dim = uint32_t(2 * random.in(1, 16) * (random.next() % 2 == 0 ? 8 : 1));

@@ -155,7 +155,6 @@ TEST(Linear, DeepestProductOfLargestOperands) {
                       sum > 0 ? INT32_MAX : -INT32_MAX);
             EXPECT_EQ(linear_element(codes, codes, {factor.m, 100}, weights, 1023, 8, 5, 16), 5);
 
-            if (!is_supported(Backend::kAvx2)) continue;
             std::vector<int8_t> matrix;
             for (int r = 0; r < 3; ++r) matrix.insert(matrix.end(), weights.begin(), weights.end());
             const std::vector<uint16_t> mw(3, 1023);
@@ -173,10 +172,13 @@ TEST(Linear, DeepestProductOfLargestOperands) {
             rows.resize(1, kDepthMax, 2);
             std::ranges::fill(rows.codes, code);
             rows.factors[0] = factor;
-            std::vector<int32_t> y(3);
-            Scratch scratch;
-            kernels_of(Backend::kAvx2).linear(linear, &packed, rows, 0, 1, 14, y.data(), scratch);
-            EXPECT_EQ(y, std::vector<int32_t>(3, expected));
+            for (const Backend backend : kBackends) {
+                if (!is_supported(backend)) continue;
+                std::vector<int32_t> y(3);
+                Scratch scratch;
+                kernels_of(backend).linear(linear, &packed, rows, 0, 1, 14, y.data(), scratch);
+                EXPECT_EQ(y, std::vector<int32_t>(3, expected)) << to_string(backend);
+            }
         }
     }
 }
@@ -233,7 +235,7 @@ TEST(Attention, LongestContextOfLargestValues) {
         const std::vector<int16_t> exponents(kContextMax, exponent);
         const HeadQuery query{q.data(), {255, exponent}};
         const HeadRows rows{codes.data(), mantissa.data(), exponents.data()};
-        for (const Backend backend : {Backend::kScalar, Backend::kAvx2}) {
+        for (const Backend backend : kBackends) {
             if (!is_supported(backend)) continue;
             std::vector<int32_t> out(kHeadDim);
             Scratch scratch;

@@ -62,7 +62,7 @@ TEST(Vectors, RootsTraceAndLogits) {
 
         const Hash256 unit = *parse_hash(vector["unit"].get<std::string>());
         const std::vector<uint32_t> tokens = vector["tokens"];
-        for (const Backend backend : {Backend::kScalar, Backend::kAvx2}) {
+        for (const Backend backend : kBackends) {
             if (!is_supported(backend)) continue;
             Sequence sequence{*model, 32};
             TraceRecorder trace{*model};
