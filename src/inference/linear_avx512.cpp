@@ -44,14 +44,14 @@ template <uint32_t R, uint32_t B>
 inline __attribute__((always_inline)) void add_step(const int8_t* weights, size_t block_bytes,
                                                     const uint8_t* codes, __m512i (&sum)[R][B]) {
     __m512i w[B];
-#pragma GCC unroll 2
+#pragma GCC unroll 32
     for (uint32_t b = 0; b < B; ++b) w[b] = load(weights + b * block_bytes);
-#pragma GCC unroll 16
+#pragma GCC unroll 32
     for (uint32_t r = 0; r < R; ++r) {
         int32_t four;
         std::memcpy(&four, codes + r * kPackDepth, kPackDepth);
         const __m512i code = _mm512_set1_epi32(four);
-#pragma GCC unroll 2
+#pragma GCC unroll 32
         for (uint32_t b = 0; b < B; ++b) add_products(sum[r][b], code, w[b]);
     }
 }
@@ -62,14 +62,14 @@ template <uint32_t R, uint32_t B, uint32_t D>
 void multiply(const int8_t* weights, const uint8_t* codes, uint32_t steps, Sums& out) {
     const size_t block_bytes = size_t{steps} * kStepBytes;
     __m512i sum[D][R][B];
-#pragma GCC unroll 4
+#pragma GCC unroll 32
     for (uint32_t d = 0; d < D; ++d) {
-#pragma GCC unroll 16
+#pragma GCC unroll 32
         for (uint32_t i = 0; i < R * B; ++i) sum[d][i / B][i % B] = _mm512_setzero_si512();
     }
     uint32_t step = 0;
     for (; step + D <= steps; step += D) {
-#pragma GCC unroll 4
+#pragma GCC unroll 32
         for (uint32_t d = 0; d < D; ++d) {
             if (D > 1) _mm_prefetch(reinterpret_cast<const char*>(weights) + kPrefetchBytes, _MM_HINT_T0);
             add_step(weights, block_bytes, codes, sum[d]);
@@ -82,10 +82,10 @@ void multiply(const int8_t* weights, const uint8_t* codes, uint32_t steps, Sums&
         weights += kStepBytes;
         codes += R * kPackDepth;
     }
-#pragma GCC unroll 16
+#pragma GCC unroll 32
     for (uint32_t i = 0; i < R * B; ++i) {
         __m512i& all = sum[0][i / B][i % B];
-#pragma GCC unroll 4
+#pragma GCC unroll 32
         for (uint32_t d = 1; d < D; ++d) all = _mm512_add_epi32(all, sum[d][i / B][i % B]);
         store(out.at[i / B][i % B], all);
     }
