@@ -131,10 +131,10 @@ void noised(benchmark::State& state) {
     const auto groups = uint32_t(state.range(0));
     const Linear& linear = smol_shape().linears()[2];
     const uint32_t k = linear.k, r = step_for(k);
-    std::vector<int8_t> a(size_t{groups} * 16 * k, 3);
+    const NoisedRows rows{best_backend(), std::vector<int8_t>(size_t{groups} * 16 * k, 3), k};
     std::vector<uint32_t> words(groups * (k / r));
     for (auto _ : state) {
-        noised_tiles(best_backend(), a, groups, linear.weights, k, k, r, words);
+        rows.fold(linear.weights, k, r, words);
         benchmark::DoNotOptimize(words.data());
     }
     state.counters["multiply-adds/s"] =

@@ -16,6 +16,12 @@ inline __attribute__((always_inline)) void add_products(__m512i& sum, __m512i co
     asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(codes), "v"(weights));
 }
 
+/// The same with four weights for all lanes.
+inline __attribute__((always_inline)) void add_products_of_all(__m512i& sum, __m512i codes,
+                                                               const int32_t& weights) {
+    asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(codes), "m"(weights));
+}
+
 /// The first `count` of 16 lanes.
 inline __mmask16 first_lanes(uint32_t count) { return __mmask16((uint32_t{1} << count) - 1); }
 

@@ -17,8 +17,10 @@ uint32_t step_for(uint32_t k) {
     return 128;
 }
 
-void noised_tile_scalar(const int8_t* noised, const int8_t* weights, size_t stride, uint32_t k, uint32_t r,
-                        uint32_t* words) {
+namespace {
+
+void fold_group(const int8_t* rows, const int8_t* weights, size_t stride, uint32_t k, uint32_t r,
+                uint32_t* words) {
     std::array<int32_t, kTile * kTile> sums{};
     for (uint32_t step = 0; step < k / r; ++step) {
         uint32_t word = 0;
@@ -27,7 +29,7 @@ void noised_tile_scalar(const int8_t* noised, const int8_t* weights, size_t stri
             for (uint32_t v = 0; v < kTile; ++v) {
                 int32_t& sum = sums[u * kTile + v];
                 for (uint32_t t = step * r; t < (step + 1) * r; ++t) {
-                    sum += noised[size_t{u} * k + t] * weights[v * stride + t];
+                    sum += rows[size_t{u} * k + t] * weights[v * stride + t];
                 }
                 folded ^= uint32_t(sum);
             }
@@ -37,27 +39,44 @@ void noised_tile_scalar(const int8_t* noised, const int8_t* weights, size_t stri
     }
 }
 
-void noised_tiles(Backend backend, std::span<const int8_t> noised, uint32_t groups,
-                  std::span<const int8_t> weights, size_t stride, uint32_t k, uint32_t r,
-                  std::span<uint32_t> words) {
-    static_assert(int64_t{128} * 128 * kSliceColumns <= INT32_MAX);
-    assert(k > 0 && k <= kSliceColumns && r > 0 && r <= kStepMax && r % 8 == 0 && k % r == 0);
-    assert(words.size() == size_t{groups} * (k / r) && noised.size() == size_t{groups} * kTile * k);
-    assert(stride >= k && weights.size() >= (kTile - 1) * stride + k && is_supported(backend));
-#if defined(__x86_64__)
-    if (backend != Backend::kScalar) {
-        return noised_tiles_avx2(noised.data(), groups, weights.data(), stride, k, r, words.data());
-    }
-#endif
+}  // namespace
+
+void fold_scalar(const int8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
+                 uint32_t r, uint32_t* words) {
     for (uint32_t g = 0; g < groups; ++g) {
-        noised_tile_scalar(noised.data() + size_t{g} * kTile * k, weights.data(), stride, k, r,
-                           &words[g * (k / r)]);
+        fold_group(rows + size_t{g} * kTile * k, weights, stride, k, r, words + size_t{g} * (k / r));
     }
+}
+
+NoisedRows::NoisedRows(Backend backend, std::span<const int8_t> rows, uint32_t k)
+    : backend_{backend},
+      k_{k},
+      groups_{uint32_t(rows.size() / (size_t{kTile} * k))},
+      rows_(rows.begin(), rows.end()) {
+    static_assert(int64_t{128} * 128 * kSliceColumns <= INT32_MAX);
+    assert(k > 0 && k <= kSliceColumns && k % 8 == 0 && is_supported(backend));
+    assert(rows.size() == size_t{groups_} * kTile * k);
+#if defined(__x86_64__)
+    if (backend == Backend::kAvx512) pack_noised_avx512(rows.data(), groups_, k, rows_.data());
+#endif
+}
+
+void NoisedRows::fold(std::span<const int8_t> weights, size_t stride, uint32_t r,
+                      std::span<uint32_t> words) const {
+    assert(r > 0 && r <= kStepMax && r % 8 == 0 && k_ % r == 0 && words.size() == size_t{groups_} * (k_ / r));
+    assert(stride >= k_ && weights.size() >= (kTile - 1) * stride + k_);
+    auto* kernel = fold_scalar;
+#if defined(__x86_64__)
+    if (backend_ == Backend::kAvx2) kernel = fold_avx2;
+    if (backend_ == Backend::kAvx512) kernel = fold_avx512;
+#endif
+    kernel(rows_.data(), groups_, weights.data(), stride, k_, r, words.data());
 }
 
 void noised_tile(Backend backend, std::span<const int8_t> noised, std::span<const int8_t> weights,
                  size_t stride, uint32_t k, uint32_t r, std::span<uint32_t> words) {
-    noised_tiles(backend, noised, 1, weights, stride, k, r, words);
+    assert(noised.size() == size_t{kTile} * k);
+    NoisedRows{backend, noised, k}.fold(weights, stride, r, words);
 }
 
 }  // namespace daidd::inference

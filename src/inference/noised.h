@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "inference/backend.h"
 
@@ -16,19 +17,31 @@ inline constexpr uint32_t kStepMax = 128;
 /// Fold step r by the slice's K.
 uint32_t step_for(uint32_t k);
 
-/// T = 0; for step l = 1 … k/r: T += A'[:, step l] · W[step l]; word l = XOR over rows u of
-/// ROTL32(XOR over columns v of T[u][v], u). Exact int32 whatever the operands are: 128 · 128 · k < 2^31.
-///
-/// `noised` is A', 16 rows of k codes. `weights` holds 16 rows, row v from weights[v · stride] on, k long.
-/// Requires k <= kSliceColumns, k mod r == 0, words.size() == k / r, r a multiple of 8
-/// and at most kStepMax.
+/// Groups of 16 noised rows A', kept in the order their backend reads them: made once for all tiles of
+/// weights.
+class NoisedRows {
+public:
+    /// `rows` holds the groups one after the other, each 16 rows of k codes. Requires k > 0 a multiple of 8,
+    /// k <= kSliceColumns, rows.size() a multiple of 16 · k.
+    NoisedRows(Backend backend, std::span<const int8_t> rows, uint32_t k);
+
+    uint32_t groups() const { return groups_; }
+
+    /// Each group's T = 0; for step l = 1 … k/r: T += A'[:, step l] · W[step l]; word l = XOR over rows u of
+    /// ROTL32(XOR over columns v of T[u][v], u). Exact int32 whatever the operands are: 128 · 128 · k < 2^31.
+    ///
+    /// `weights` holds 16 rows W, row v from weights[v · stride] on, k long. Requires k mod r == 0,
+    /// words.size() == groups · k / r, r a multiple of 8 and at most kStepMax.
+    void fold(std::span<const int8_t> weights, size_t stride, uint32_t r, std::span<uint32_t> words) const;
+
+private:
+    Backend backend_;
+    uint32_t k_, groups_;
+    std::vector<int8_t> rows_;
+};
+
+/// One group, one tile.
 void noised_tile(Backend backend, std::span<const int8_t> noised, std::span<const int8_t> weights,
                  size_t stride, uint32_t k, uint32_t r, std::span<uint32_t> words);
-
-/// The same for several groups of 16 rows, one after the other in `noised`, with one tile of weights, whose
-/// preparation they share; words.size() == groups · k / r.
-void noised_tiles(Backend backend, std::span<const int8_t> noised, uint32_t groups,
-                  std::span<const int8_t> weights, size_t stride, uint32_t k, uint32_t r,
-                  std::span<uint32_t> words);
 
 }  // namespace daidd::inference

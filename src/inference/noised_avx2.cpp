@@ -99,12 +99,12 @@ void one_tile(const int8_t* noised, const Chunk* chunks, uint32_t k, uint32_t r,
 
 }  // namespace
 
-void noised_tiles_avx2(const int8_t* noised, uint32_t groups, const int8_t* weights, size_t stride,
-                       uint32_t k, uint32_t r, uint32_t* words) {
+void fold_avx2(const int8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
+               uint32_t r, uint32_t* words) {
     std::vector<Chunk> chunks(k / 8);
     for (uint32_t c = 0; c < k / 8; ++c) widen_weights(weights + size_t{8} * c, stride, chunks[c]);
     for (uint32_t g = 0; g < groups; ++g) {
-        one_tile(noised + size_t{g} * kTile * k, chunks.data(), k, r, words + size_t{g} * (k / r));
+        one_tile(rows + size_t{g} * kTile * k, chunks.data(), k, r, words + size_t{g} * (k / r));
     }
 }
 

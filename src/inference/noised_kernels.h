@@ -5,10 +5,14 @@
 
 namespace daidd::inference {
 
-// noised_tile() and noised_tiles() after their checks.
-void noised_tile_scalar(const int8_t* noised, const int8_t* weights, size_t stride, uint32_t k, uint32_t r,
-                        uint32_t* words);
-void noised_tiles_avx2(const int8_t* noised, uint32_t groups, const int8_t* weights, size_t stride,
-                       uint32_t k, uint32_t r, uint32_t* words);
+// NoisedRows::fold() after its checks. Groups lie one after the other, 16 · k bytes each.
+void fold_scalar(const int8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
+                 uint32_t r, uint32_t* words);
+void fold_avx2(const int8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
+               uint32_t r, uint32_t* words);
+/// Takes rows as pack_noised_avx512 left them.
+void fold_avx512(const int8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
+                 uint32_t r, uint32_t* words);
+void pack_noised_avx512(const int8_t* rows, uint32_t groups, uint32_t k, int8_t* out);
 
 }  // namespace daidd::inference

@@ -78,9 +78,9 @@ SealWitness witness_of(const inference::Model& model, const inference::ModelTree
 /// noised rows stay in the cache.
 constexpr size_t kBatchGroups = 8;
 
-/// The noised rows of some groups of one mined slice, one after the other, and the seed of each.
+/// The noised rows of some groups of one mined slice, and the seed of each.
 struct Batch {
-    std::vector<int8_t> noised;
+    inference::NoisedRows noised;
     std::vector<Hash256> seeds;
 };
 Batch make_batch(const inference::Model& model, const Hash256& parent_hash, const UnitRun& run,
@@ -88,30 +88,29 @@ Batch make_batch(const inference::Model& model, const Hash256& parent_hash, cons
     const inference::Operand& operand = model.plan().operands[place.op];
     const size_t row_bytes = model.plan().tensors[operand.tensor].row_bytes;
     const ByteView rows = run.hasher.operand(operand.tensor);
-    Batch batch;
+    std::vector<int8_t> all;
+    std::vector<Hash256> seeds;
     for (size_t group = first_group; group < end_group; ++group) {
         place.group = uint32_t(group);
         const Hash256& root = run.hasher.trace().group_root(operand.tensor, group);
-        batch.seeds.push_back(noise_seed(parent_hash, run.id, place, root));
+        seeds.push_back(noise_seed(parent_hash, run.id, place, root));
         const ByteView codes = rows.subspan(group * kTile * row_bytes, kTile * row_bytes);
-        const auto noise = noise_block(batch.seeds.back(), inference::step_for(slice.columns));
+        const auto noise = noise_block(seeds.back(), inference::step_for(slice.columns));
         const auto noised = noised_rows(codes, row_bytes, slice, noise);
-        batch.noised.insert(batch.noised.end(), noised.begin(), noised.end());
+        all.insert(all.end(), noised.begin(), noised.end());
     }
-    return batch;
+    return {.noised = {inference::best_backend(), all, slice.columns}, .seeds = std::move(seeds)};
 }
 
 /// The first winner of the batch; its group counts from the batch's first.
 std::optional<Found> win_in_batch(const inference::Linear& linear, const Batch& batch,
                                   const consensus::Uint256& target, Found found) {
-    const inference::Backend backend = inference::best_backend();
     const uint32_t columns = found.slice.columns, r = inference::step_for(columns);
     const size_t steps = columns / r;
     std::vector<uint32_t> words(batch.seeds.size() * steps);
     for (uint32_t tile = 0; tile < linear.n / kTile; ++tile) {
         const auto weights = linear.weights.subspan(size_t{tile} * kTile * linear.k + found.slice.start);
-        inference::noised_tiles(backend, batch.noised, uint32_t(batch.seeds.size()), weights, linear.k,
-                                columns, r, words);
+        batch.noised.fold(weights, linear.k, r, words);
         for (size_t group = 0; group < batch.seeds.size(); ++group) {
             found.ticket =
                 ticket_of(batch.seeds[group], uint16_t(tile), std::span{words}.subspan(group * steps, steps));
