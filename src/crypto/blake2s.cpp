@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "crypto/blake2s_avx2.h"
+#include "crypto/blake2s_avx512.h"
 
 namespace daidd::crypto {
 namespace {
@@ -16,6 +17,8 @@ constexpr std::array<uint32_t, 8> kIv = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa
                                          0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 constexpr size_t kRounds = 10;
 constexpr size_t kPersonalSize = 8;
+constexpr size_t kLanesAvx2 = 8;
+constexpr size_t kLanesAvx512 = 16;
 
 // RFC 7693, section 2.7.
 constexpr uint8_t kSigma[kRounds][16] = {
@@ -114,30 +117,36 @@ Hash256 Blake2s::finish() {
     return digest;
 }
 
-bool Blake2s::has_avx2() {
-    static const bool has = __builtin_cpu_supports("avx2") != 0;
-    return has;
+size_t Blake2s::lanes_max() {
+    static const size_t most = [] {
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) return kLanesAvx512;
+        return __builtin_cpu_supports("avx2") ? kLanesAvx2 : 1;
+    }();
+    return most;
 }
 
-void Blake2s::finish_rows(ByteView rows, size_t row_size, std::span<Hash256> out, bool wide) const {
+void Blake2s::finish_rows(ByteView rows, size_t row_size, std::span<Hash256> out, size_t lanes) const {
     assert(row_size > 0 && rows.size() == out.size() * row_size);
     assert(total_ == 0 && (buffered_ == 0 || buffered_ == kBlockSize));
+    assert(lanes == 1 || lanes == kLanesAvx2 || lanes == kLanesAvx512);
     Blake2s start = *this;
     if (start.buffered_ == kBlockSize) start.flush_buffer();
 
-    // Below this the wide path's idle lanes cost more than they save.
-    constexpr size_t kLanesWorthIt = 3;
+    // Below this the idle lanes cost more than the others save.
+    constexpr size_t kRowsWorthIt = 3;
     size_t done = 0;
-    while (wide && out.size() - done >= kLanesWorthIt) {
-        const uint8_t* inputs[kLanes];
-        uint8_t* outputs[kLanes];
+    while (lanes > 1 && out.size() - done >= kRowsWorthIt) {
+        const size_t left = out.size() - done;
+        const size_t width = left > kLanesAvx2 ? lanes : kLanesAvx2, count = std::min(left, width);
+        const uint8_t* inputs[kLanesAvx512];
+        uint8_t* outputs[kLanesAvx512];
         Hash256 unused;
-        const size_t count = std::min(out.size() - done, kLanes);
-        for (size_t lane = 0; lane < kLanes; ++lane) {
+        for (size_t lane = 0; lane < width; ++lane) {
             inputs[lane] = rows.data() + (lane < count ? done + lane : done) * row_size;
             outputs[lane] = lane < count ? out[done + lane].data() : unused.data();
         }
-        blake2s_finish_8_avx2(start.state_.data(), start.total_, inputs, row_size, outputs);
+        auto* finish = width == kLanesAvx512 ? blake2s_finish_16_avx512 : blake2s_finish_8_avx2;
+        finish(start.state_.data(), start.total_, inputs, row_size, outputs);
         done += count;
     }
     for (; done < out.size(); ++done) {

@@ -11,8 +11,6 @@ namespace daidd::crypto {
 class Blake2s {
 public:
     static constexpr size_t kBlockSize = 64;
-    /// The processor's eight 32-bit lanes: rows hashed at a time by the wide path.
-    static constexpr size_t kLanes = 8;
 
     /// `personal` is at most 8 bytes. A key starts the message as a block of its own.
     explicit Blake2s(std::string_view personal, const Hash256* key = nullptr);
@@ -22,9 +20,11 @@ public:
     Hash256 finish();
 
     /// out[i] = the hash after update(row i), rows of `row_size` > 0 bytes from this state, which no
-    /// update() has touched. `wide` asks for the AVX2 path and requires has_avx2().
-    void finish_rows(ByteView rows, size_t row_size, std::span<Hash256> out, bool wide) const;
-    static bool has_avx2();
+    /// update() has touched. Up to `lanes` rows are hashed at once: 1, 8 (AVX2) or 16 (AVX-512), at most
+    /// lanes_max().
+    void finish_rows(ByteView rows, size_t row_size, std::span<Hash256> out, size_t lanes) const;
+    /// What this processor can do.
+    static size_t lanes_max();
 
 private:
     void compress(const uint8_t* block, bool last);

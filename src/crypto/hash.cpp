@@ -37,7 +37,7 @@ Hash256 hash(std::string_view tag, std::initializer_list<ByteView> parts, const 
 
 void hash_rows(std::string_view tag, const Hash256* key, ByteView rows, size_t row_size,
                std::span<Hash256> out) {
-    Blake2s{tag, key}.finish_rows(rows, row_size, out, Blake2s::has_avx2());
+    Blake2s{tag, key}.finish_rows(rows, row_size, out, Blake2s::lanes_max());
 }
 
 void xof(std::string_view tag, const Hash256& seed, std::span<uint8_t> out) {
