@@ -1,7 +1,9 @@
 #include "work/ticket.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
+#include <cstring>
 
 #include "crypto/hash.h"
 #include "inference/manifest.h"
@@ -12,6 +14,12 @@ namespace daidd::work {
 
 using inference::kSliceColumns;
 using inference::kTile;
+
+namespace {
+
+constexpr std::string_view kTicketTag = "ticket";
+
+}  // namespace
 
 bool wins(const Hash256& ticket, const consensus::Uint256& target, uint32_t k) {
     const auto bound = target.times(uint64_t{256} * k);
@@ -58,7 +66,27 @@ std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& s
 }
 
 Hash256 ticket_of(const Hash256& seed, uint16_t tile, std::span<const uint32_t> words) {
-    return crypto::hash("ticket", {seed, joined(tile), u32_bytes(words)});
+    return crypto::hash(kTicketTag, {seed, joined(tile), u32_bytes(words)});
+}
+
+void hash_tickets(std::span<const Hash256> seeds, uint16_t tile, std::span<const uint32_t> words,
+                  std::span<Hash256> tickets) {
+    static_assert(std::endian::native == std::endian::little, "words are hashed as they lie in memory");
+    assert(!seeds.empty() && tickets.size() == seeds.size() && words.size() % seeds.size() == 0);
+    const size_t words_each = words.size() / seeds.size();
+    const size_t row_bytes = sizeof(Hash256) + sizeof(tile) + words_each * sizeof(uint32_t);
+    Bytes rows(seeds.size() * row_bytes);
+    uint8_t* to = rows.data();
+    const auto put = [&to](const void* from, size_t size) {
+        std::memcpy(to, from, size);
+        to += size;
+    };
+    for (size_t i = 0; i < seeds.size(); ++i) {
+        put(seeds[i].data(), sizeof(Hash256));
+        put(&tile, sizeof(tile));
+        put(&words[i * words_each], words_each * sizeof(uint32_t));
+    }
+    crypto::hash_rows(kTicketTag, nullptr, rows, row_bytes, tickets);
 }
 
 }  // namespace daidd::work

@@ -36,5 +36,9 @@ std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& s
                                 const std::vector<int8_t>& noise);
 
 Hash256 ticket_of(const Hash256& seed, uint16_t tile, std::span<const uint32_t> words);
+/// The tickets of one tile under several seeds, hashed together. Requires tickets.size() == seeds.size() > 0;
+/// `words` holds as many for each, one after the other.
+void hash_tickets(std::span<const Hash256> seeds, uint16_t tile, std::span<const uint32_t> words,
+                  std::span<Hash256> tickets);
 
 }  // namespace daidd::work

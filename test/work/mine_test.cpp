@@ -5,6 +5,7 @@
 #include <set>
 
 #include "crypto/hash.h"
+#include "work/ticket.h"
 #include "work/toy_chain.h"
 #include "work/vectors.h"
 
@@ -121,6 +122,23 @@ TEST(Mine, StopEndsTheSearch) {
     EXPECT_FALSE(
         find_win(chain().model, chain().params, parent(0), 0, *lane.units[0], {lane.units[1]}, stop));
     EXPECT_EQ(asked, 3);
+}
+
+TEST(Mine, TicketsHashedTogetherAreThoseHashedAlone) {
+    for (size_t count = 1; count <= 20; ++count) {
+        for (const size_t words_each : {1, 9, 24, 32}) {
+            std::vector<Hash256> seeds(count), tickets(count);
+            std::vector<uint32_t> words(count * words_each);
+            for (size_t i = 0; i < count; ++i) seeds[i][i] = uint8_t(i + 1);
+            for (size_t i = 0; i < words.size(); ++i) words[i] = uint32_t(i * 2'654'435'761u);
+            const uint16_t tile = 0x0102;
+            hash_tickets(seeds, tile, words, tickets);
+            for (size_t i = 0; i < count; ++i) {
+                const auto own = std::span{words}.subspan(i * words_each, words_each);
+                EXPECT_EQ(tickets[i], ticket_of(seeds[i], tile, own)) << i << " of " << count;
+            }
+        }
+    }
 }
 
 TEST(Mine, BackendsAndThreadsGiveTheSameTrace) {
