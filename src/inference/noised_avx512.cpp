@@ -18,46 +18,46 @@ constexpr uint32_t kCellsAtOnce = kTile;  // of a row of weights in one register
 using Cells = int32_t[kTile];             // four columns of each of 16 rows
 static_assert(sizeof(Cells) == sizeof(__m512i));
 
-/// Row v of x becomes lane v of every y.
-void transpose(const __m512i (&x)[16], __m512i (&y)[16]) {
-    __m512i a[16], b[16];
+/// Row v of x becomes lane v of every cell.
+void transpose(const __m512i (&x)[kTile], Cells* cells) {
+    __m512i a[kTile], b[kTile];
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; i += 2) {
+    for (uint32_t i = 0; i < kTile; i += 2) {
         a[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
         a[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
     }
     // b[4j + i]: lanes i, 4 + i, 8 + i and 12 + i of rows 4j … 4j + 3, each four together.
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; i += 4) {
+    for (uint32_t i = 0; i < kTile; i += 4) {
         b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
         b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
         b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
         b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
     }
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-        const __m512i low0 = _mm512_shuffle_i32x4(b[i], b[4 + i], 0x88);
-        const __m512i low1 = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0x88);
-        const __m512i high0 = _mm512_shuffle_i32x4(b[i], b[4 + i], 0xdd);
-        const __m512i high1 = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0xdd);
-        y[i] = _mm512_shuffle_i32x4(low0, low1, 0x88);
-        y[8 + i] = _mm512_shuffle_i32x4(low0, low1, 0xdd);
-        y[4 + i] = _mm512_shuffle_i32x4(high0, high1, 0x88);
-        y[12 + i] = _mm512_shuffle_i32x4(high0, high1, 0xdd);
+    for (uint32_t i = 0; i < 4; ++i) {
+        const __m512i even_top = _mm512_shuffle_i32x4(b[i], b[4 + i], 0x88);
+        const __m512i even_bottom = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0x88);
+        const __m512i odd_top = _mm512_shuffle_i32x4(b[i], b[4 + i], 0xdd);
+        const __m512i odd_bottom = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0xdd);
+        store(cells[i], _mm512_shuffle_i32x4(even_top, even_bottom, 0x88));
+        store(cells[4 + i], _mm512_shuffle_i32x4(odd_top, odd_bottom, 0x88));
+        store(cells[8 + i], _mm512_shuffle_i32x4(even_top, even_bottom, 0xdd));
+        store(cells[12 + i], _mm512_shuffle_i32x4(odd_top, odd_bottom, 0xdd));
     }
 }
 
+/// Writes up to the next multiple of kCellsAtOnce.
 void pack_weights(const int8_t* weights, size_t stride, uint32_t cell_count, Cells* cells) {
     for (uint32_t begin = 0; begin < cell_count; begin += kCellsAtOnce) {
-        const uint32_t count = cell_count - begin < kCellsAtOnce ? cell_count - begin : kCellsAtOnce;
-        __m512i rows[kTile], columns[kTile];
+        const uint32_t left = cell_count - begin;
+        const __mmask16 mask = avx512::first_lanes(left < kCellsAtOnce ? left : kCellsAtOnce);
+        __m512i rows[kTile];
 #pragma GCC unroll 16
         for (uint32_t v = 0; v < kTile; ++v) {
-            const int8_t* row = weights + v * stride + size_t{begin} * kDepth;
-            rows[v] = _mm512_maskz_loadu_epi32(avx512::first_lanes(count), row);
+            rows[v] = _mm512_maskz_loadu_epi32(mask, weights + v * stride + size_t{begin} * kDepth);
         }
-        transpose(rows, columns);
-        for (uint32_t i = 0; i < count; ++i) store(cells[begin + i], columns[i]);
+        transpose(rows, cells + begin);
     }
 }
 
@@ -102,11 +102,23 @@ void fold_group(const int8_t* rows, const Cells* cells, const Cells* excess, uin
             rows += sizeof(Cells);
             ++cells;
         }
-        __m512i all = sum[0];
+        __m512i even = sum[0], odds = sum[1];
 #pragma GCC unroll 8
-        for (uint32_t v = 1; v + 1 < kTile; v += 2) all = xor3(all, sum[v], sum[v + 1]);
-        all = _mm512_xor_si512(all, sum[kTile - 1]);
+        for (uint32_t v = 2; v + 2 < kTile; v += 4) {
+            even = xor3(even, sum[v], sum[v + 1]);
+            odds = xor3(odds, sum[v + 2], sum[v + 3]);
+        }
+        const __m512i all = xor3(_mm512_xor_si512(even, odds), sum[kTile - 2], sum[kTile - 1]);
         words[step] = xor_lanes(_mm512_rolv_epi32(all, turns));
+    }
+}
+
+/// Asks for rows [begin, end) of the tile that follows in the matrix, which is most likely the next one.
+void prefetch_next(const int8_t* weights, size_t stride, uint32_t k, uint32_t begin, uint32_t end) {
+    constexpr uint32_t kLineBytes = 64;
+    for (uint32_t v = begin; v < end; ++v) {
+        const int8_t* row = weights + (kTile + v) * stride;
+        for (uint32_t t = 0; t < k; t += kLineBytes) _mm_prefetch(row + t, _MM_HINT_T1);
     }
 }
 
@@ -128,12 +140,14 @@ void pack_noised_avx512(const int8_t* rows, uint32_t groups, uint32_t k, int8_t*
 
 void fold_avx512(const int8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
                  uint32_t r, uint32_t* words) {
+    static_assert(kSliceColumns / kDepth % kCellsAtOnce == 0);
     alignas(64) Cells cells[kSliceColumns / kDepth];
     alignas(64) Cells excess[kSliceColumns / 8];
     const uint32_t steps = k / r, cells_a_step = r / kDepth;
     pack_weights(weights, stride, k / kDepth, cells);
     sum_weights(cells, steps, cells_a_step, excess);
     for (uint32_t g = 0; g < groups; ++g) {
+        prefetch_next(weights, stride, k, g * kTile / groups, (g + 1) * kTile / groups);
         fold_group(rows + size_t{g} * kTile * k, cells, excess, steps, cells_a_step,
                    words + size_t{g} * steps);
     }

@@ -58,9 +58,12 @@ std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& s
     for (size_t u = 0; u < kTile; ++u) {
         const uint8_t* clean = codes.data() + u * row_bytes + slice.start;
         int8_t* out = rows.data() + u * slice.columns;
-        for (size_t step = 0; step < slice.columns; step += r) {
-            for (size_t t = 0; t < r; ++t) out[step + t] = int8_t(int8_t(clean[step + t]) + noise[u * r + t]);
+        // The noise starts again every r columns: doubled until it fills the row, it is added in one go.
+        std::copy_n(noise.begin() + ptrdiff_t(u * r), r, out);
+        for (size_t filled = r; filled < slice.columns; filled *= 2) {
+            std::copy_n(out, std::min(filled, slice.columns - filled), out + filled);
         }
+        for (size_t t = 0; t < slice.columns; ++t) out[t] = int8_t(out[t] + int8_t(clean[t]));
     }
     return rows;
 }
