@@ -26,6 +26,11 @@ uint8_t* Scratch::take_bytes(size_t count) {
     return bytes.data();
 }
 
+int64_t* Scratch::take_scores(size_t count) {
+    if (scores.size() < count) scores.resize(count);
+    return scores.data();
+}
+
 namespace {
 
 void gain_row(std::span<const int32_t> x, std::span<const int32_t> gq, std::span<int32_t> y) {

@@ -28,8 +28,9 @@ struct Scratch {
     std::vector<int16_t> weights;
     std::vector<uint8_t> bytes;
 
-    /// At least `count` bytes of whatever.
+    /// At least `count` of whatever.
     uint8_t* take_bytes(size_t count);
+    int64_t* take_scores(size_t count);
 };
 
 /// The operations that take time, one implementation a backend; contracts as in reference.h.
@@ -53,7 +54,7 @@ const Kernels& kernels_of(Backend backend);
 extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;    // rows_avx2.cpp
-extern const Kernels kAvx512Kernels;  // linear_avx512.cpp
+extern const Kernels kAvx512Kernels;  // rows_avx512.cpp
 #endif
 
 }  // namespace daidd::inference

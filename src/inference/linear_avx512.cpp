@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "inference/kernels_avx2.h"
+#include "inference/kernels_avx512.h"
 #include "inference/lanes_avx512.h"
 
 namespace daidd::inference::avx512 {
@@ -154,9 +154,9 @@ void put_block(const Linear& linear, const PackedLinear& w, const CodeRows& code
         int32_t* out = y + size_t{first + r} * linear.n + column;
         const int32_t shift = factor.e - int32_t(fx);
         if (shift + w.ew_min >= 1 && shift + w.ew_max <= 62) {
-            const __m512i even = outputs(high, low, factor, left);
-            const __m512i odds = outputs(high + 8, low == nullptr ? nullptr : low + 8, factor, right);
-            _mm512_mask_storeu_epi32(out, first_lanes(columns), sat64(even, odds));
+            const __m512i first_half = outputs(high, low, factor, left);
+            const __m512i second_half = outputs(high + 8, low == nullptr ? nullptr : low + 8, factor, right);
+            _mm512_mask_storeu_epi32(out, first_lanes(columns), sat_halves(first_half, second_half));
             continue;
         }
         for (uint32_t c = 0; c < columns; ++c) {
@@ -201,11 +201,4 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
 }
 
 }  // namespace daidd::inference::avx512
-
-namespace daidd::inference {
-
-const Kernels kAvx512Kernels = {avx2::quant_row,      avx2::gain_row, avx2::norm_scale, avx512::linear,
-                                avx2::attention_head, avx2::add_row,  avx2::swiglu_row};
-
-}  // namespace daidd::inference
 #endif
