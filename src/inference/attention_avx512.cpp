@@ -180,23 +180,18 @@ void split_weights(const int64_t* score, uint32_t count, int b, uint8_t* high, u
     }
 }
 
-/// Σ w · v for the elements of one chunk; element 16 j + 4 i + l is in lane 4 j + l of sum i.
+/// Σ w · v for the elements of one chunk, by plane of w; element 16 j + 4 i + l is in lane 4 j + l of sum i.
 struct ChunkSums {
-    alignas(64) int32_t high[4][16], low[4][16];
-
-    int64_t at(uint32_t element) const {
-        const uint32_t i = element / 4 % 4, lane = element / 16 * 4 + element % 4;
-        return int64_t{128} * high[i][lane] + low[i][lane];
-    }
+    __m512i high[4], low[4];
 };
 
 /// Four positions a product: bytes of four rows are interleaved so that each lane holds one element's.
-void sum_values(const uint8_t* high, const uint8_t* low, const int8_t* values, __mmask64 exists,
-                uint32_t count, uint32_t head_dim, ChunkSums& out) {
+ChunkSums sum_values(const uint8_t* high, const uint8_t* low, const int8_t* values, __mmask64 exists,
+                     uint32_t count, uint32_t head_dim) {
     static_assert(int64_t{127} * 127 * kContextMax <= INT32_MAX);
-    __m512i h[4], l[4];
+    ChunkSums sums;
 #pragma GCC unroll 4
-    for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
+    for (uint32_t i = 0; i < 4; ++i) sums.high[i] = sums.low[i] = _mm512_setzero_si512();
     for (uint32_t first = 0; first < count; first += 4) {
         const auto row = [&](uint32_t i) {
             const uint32_t u = first + i < count ? first + i : count - 1;  // beyond, the weight is 0
@@ -213,14 +208,58 @@ void sum_values(const uint8_t* high, const uint8_t* low, const int8_t* values, _
         const __m512i wh = _mm512_set1_epi32(four_high), wl = _mm512_set1_epi32(four_low);
 #pragma GCC unroll 4
         for (uint32_t i = 0; i < 4; ++i) {
-            add_products(h[i], wh, v[i]);
-            add_products(l[i], wl, v[i]);
+            add_products(sums.high[i], wh, v[i]);
+            add_products(sums.low[i], wl, v[i]);
         }
     }
+    return sums;
+}
+
+/// What the sums of a head become.
+struct Scaling {
+    int64_t inverse;
+    int shift;
+
+    /// Of 16 lanes.
+    __m512i operator()(__m512i high, __m512i low) const {
+        if (shift < 1 || shift > 62) return one_by_one(high, low);
+        const __m512i even = product(high, low), odds = product(odd(high), odd(low));
+        const __m512i half = _mm512_set1_epi64(int64_t{1} << (shift - 1));
+        const __m128i count = _mm_cvtsi32_si128(shift);
+        return join(sat64(_mm512_sra_epi64(_mm512_add_epi64(even, half), count)),
+                    sat64(_mm512_sra_epi64(_mm512_add_epi64(odds, half), count)));
+    }
+
+private:
+    __m512i product(__m512i high, __m512i low) const {
+        const __m512i factor = _mm512_set1_epi64(inverse);  // <= 2^24
+        return _mm512_add_epi64(_mm512_slli_epi64(_mm512_mul_epi32(high, factor), 7),
+                                _mm512_mul_epi32(low, factor));
+    }
+    __m512i one_by_one(__m512i high, __m512i low) const {
+        alignas(64) int32_t h[16], l[16];
+        store(h, high);
+        store(l, low);
+        for (size_t i = 0; i < 16; ++i) h[i] = sat(rsh((int64_t{128} * h[i] + l[i]) * inverse, shift));
+        return load(h);
+    }
+};
+
+/// The first `count` elements of a chunk.
+void put_chunk(const ChunkSums& sums, const Scaling& scaling, uint32_t count, int32_t* out) {
+    __m512i x[4];
 #pragma GCC unroll 4
-    for (uint32_t i = 0; i < 4; ++i) {
-        store(out.high[i], h[i]);
-        store(out.low[i], l[i]);
+    for (uint32_t i = 0; i < 4; ++i) x[i] = scaling(sums.high[i], sums.low[i]);
+    const __m512i even_left = _mm512_shuffle_i32x4(x[0], x[1], 0x88);
+    const __m512i even_right = _mm512_shuffle_i32x4(x[2], x[3], 0x88);
+    const __m512i odd_left = _mm512_shuffle_i32x4(x[0], x[1], 0xdd);
+    const __m512i odd_right = _mm512_shuffle_i32x4(x[2], x[3], 0xdd);
+    const __m512i in_order[4] = {
+        _mm512_shuffle_i32x4(even_left, even_right, 0x88), _mm512_shuffle_i32x4(odd_left, odd_right, 0x88),
+        _mm512_shuffle_i32x4(even_left, even_right, 0xdd), _mm512_shuffle_i32x4(odd_left, odd_right, 0xdd)};
+    for (uint32_t j = 0; 16 * j < count; ++j) {
+        const uint32_t left = count - 16 * j;
+        _mm512_mask_storeu_epi32(out + 16 * j, first_lanes(left < 16 ? left : 16), in_order[j]);
     }
 }
 
@@ -242,13 +281,11 @@ void attention_head(const HeadQuery& query, const HeadRows& keys, const HeadRows
     const int bits = bit_length(total);
     const uint64_t normal = bits > 32 ? total >> (bits - 32) : total << (32 - bits);
     const auto inverse = int64_t((uint64_t{1} << 55) / normal);
-    const int shift = 23 + bits - b + e_min - int(fx);
-    ChunkSums sums;
-    for (uint32_t c = 0; c * kChunk < head_dim; ++c) {
-        sum_values(high, low, values.codes + c * kChunk, elements(head_dim, c), count, head_dim, sums);
-        for (uint32_t i = c * kChunk; i < head_dim && i < (c + 1) * kChunk; ++i) {
-            out[i] = sat(rsh(sums.at(i - c * kChunk) * inverse, shift));
-        }
+    const Scaling scaling{inverse, 23 + bits - b + e_min - int(fx)};
+    for (uint32_t at = 0; at < head_dim; at += kChunk) {
+        const ChunkSums sums =
+            sum_values(high, low, values.codes + at, elements(head_dim, at / kChunk), count, head_dim);
+        put_chunk(sums, scaling, head_dim - at < kChunk ? head_dim - at : kChunk, out + at);
     }
 }
 
