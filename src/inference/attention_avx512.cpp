@@ -189,13 +189,14 @@ struct ChunkSums {
 ChunkSums sum_values(const uint8_t* high, const uint8_t* low, const int8_t* values, __mmask64 exists,
                      uint32_t count, uint32_t head_dim) {
     static_assert(int64_t{127} * 127 * kContextMax <= INT32_MAX);
-    ChunkSums sums;
+    __m512i h[4], l[4];
 #pragma GCC unroll 4
-    for (uint32_t i = 0; i < 4; ++i) sums.high[i] = sums.low[i] = _mm512_setzero_si512();
-    for (uint32_t first = 0; first < count; first += 4) {
-        const auto row = [&](uint32_t i) {
-            const uint32_t u = first + i < count ? first + i : count - 1;  // beyond, the weight is 0
-            return _mm512_maskz_loadu_epi8(exists, values + size_t{u} * head_dim);
+    for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
+    for (uint32_t first = 0; first < count; first += 4, values += size_t{4} * head_dim) {
+        // Beyond the last position the weight is 0.
+        const size_t last = count - first < 4 ? count - first - 1 : 3;
+        const auto row = [&](size_t i) {
+            return _mm512_maskz_loadu_epi8(exists, values + (i < last ? i : last) * head_dim);
         };
         const __m512i r0 = row(0), r1 = row(1), r2 = row(2), r3 = row(3);
         const __m512i a = _mm512_unpacklo_epi8(r0, r1), b = _mm512_unpackhi_epi8(r0, r1);
@@ -208,11 +209,11 @@ ChunkSums sum_values(const uint8_t* high, const uint8_t* low, const int8_t* valu
         const __m512i wh = _mm512_set1_epi32(four_high), wl = _mm512_set1_epi32(four_low);
 #pragma GCC unroll 4
         for (uint32_t i = 0; i < 4; ++i) {
-            add_products(sums.high[i], wh, v[i]);
-            add_products(sums.low[i], wl, v[i]);
+            add_products(h[i], wh, v[i]);
+            add_products(l[i], wl, v[i]);
         }
     }
-    return sums;
+    return {{h[0], h[1], h[2], h[3]}, {l[0], l[1], l[2], l[3]}};
 }
 
 /// What the sums of a head become.
