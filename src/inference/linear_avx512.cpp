@@ -12,7 +12,7 @@ namespace {
 constexpr uint32_t kRowsAtOnce = 12;  // rows of codes (planes count) that share one read of the weights
 constexpr uint32_t kBlocksAtOnce = 2;
 constexpr uint32_t kRowsNarrow = 4;  // so few rows wait for the weights: one block at a time, as it lies
-constexpr uint32_t kPrefetchBytes = 4096;
+constexpr uint32_t kPrefetchBytes = 2048;
 constexpr uint32_t kStepBytes = kPackColumns * kPackDepth;
 static_assert(kStepBytes == sizeof(__m512i));
 

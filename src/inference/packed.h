@@ -15,9 +15,9 @@ inline constexpr uint32_t kPackDepth = 4;
 /// One matrix in the order the fast kernels read it: block of 16 rows, then step of 4 columns, then row,
 /// then column. Rows and columns that do not exist are zero.
 struct PackedLinear {
-    uint32_t n = 0, k = 0;                                                   ///< as in the model
-    uint32_t blocks = 0, depth = 0;                                          ///< 16-row blocks; k rounded up
-    std::unique_ptr<int8_t[], void (*)(int8_t*)> weights{nullptr, nullptr};  ///< aligned to 64
+    uint32_t n = 0, k = 0;              ///< as in the model
+    uint32_t blocks = 0, depth = 0;     ///< 16-row blocks; k rounded up
+    std::shared_ptr<int8_t[]> weights;  ///< aligned to 64; matrices of one model share their memory
     std::vector<int32_t> offset;        ///< 64 · Σ row: what codes + 64 add to each sum
     std::vector<int32_t> mw, ew, bias;  ///< blocks · 16 each; ew of padding as of row 0
     int32_t ew_min = 0, ew_max = 0;
