@@ -51,19 +51,20 @@ std::vector<int8_t> noise_block(const Hash256& seed, uint32_t r) {
 
 std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& slice,
                                 const std::vector<int8_t>& noise) {
-    const size_t r = noise.size() / kTile;
+    // A copy: bytes that are written could be the slice's own, for all that the compiler knows.
+    const size_t r = noise.size() / kTile, columns = slice.columns;
     assert(codes.size() >= (kTile - 1) * row_bytes + slice.start + slice.columns);
     assert(slice.columns % r == 0);
-    std::vector<int8_t> rows(size_t{kTile} * slice.columns);
+    std::vector<int8_t> rows(size_t{kTile} * columns);
     for (size_t u = 0; u < kTile; ++u) {
         const uint8_t* clean = codes.data() + u * row_bytes + slice.start;
-        int8_t* out = rows.data() + u * slice.columns;
+        int8_t* out = rows.data() + u * columns;
         // The noise starts again every r columns: doubled until it fills the row, it is added in one go.
         std::copy_n(noise.begin() + ptrdiff_t(u * r), r, out);
-        for (size_t filled = r; filled < slice.columns; filled *= 2) {
-            std::copy_n(out, std::min(filled, slice.columns - filled), out + filled);
+        for (size_t filled = r; filled < columns; filled *= 2) {
+            std::copy_n(out, std::min(filled, columns - filled), out + filled);
         }
-        for (size_t t = 0; t < slice.columns; ++t) out[t] = int8_t(out[t] + int8_t(clean[t]));
+        for (size_t t = 0; t < columns; ++t) out[t] = int8_t(out[t] + int8_t(clean[t]));
     }
     return rows;
 }
