@@ -97,6 +97,8 @@ void unit_with_trace(benchmark::State& state) {
 BENCHMARK(unit_with_trace)->Arg(128)->Unit(benchmark::kMillisecond);
 
 void toy_unit(benchmark::State& state) {
+    if (!is_supported(Backend(state.range(0))))
+        return state.SkipWithError("this processor has no such backend");
     const Model model = *Model::build(make_toy(regtest_toy()), Backend(state.range(0)));
     std::vector<uint32_t> tokens(32);
     for (auto _ : state) {
@@ -106,7 +108,7 @@ void toy_unit(benchmark::State& state) {
                                          {.logits = Logits::kNone, .trace = &trace}));
     }
 }
-BENCHMARK(toy_unit)->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
+BENCHMARK(toy_unit)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMicrosecond);
 
 void gemm(benchmark::State& state) {
     const auto rows = uint32_t(state.range(0));
