@@ -119,7 +119,11 @@ Hash256 Blake2s::finish() {
 
 size_t Blake2s::lanes_max() {
     static const size_t most = [] {
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) return kLanesAvx512;
+        // All that the flags of *_avx512.cpp let the compiler use.
+        const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                            __builtin_cpu_supports("avx512vnni");
+        if (avx512) return kLanesAvx512;
         return __builtin_cpu_supports("avx2") ? kLanesAvx2 : 1;
     }();
     return most;
