@@ -12,7 +12,7 @@ namespace {
 constexpr uint32_t kRowsAtOnce = 12;  // rows of codes (planes count) that share one read of the weights
 constexpr uint32_t kBlocksAtOnce = 2;
 constexpr uint32_t kRowsNarrow = 4;  // so few rows wait for the weights: one block at a time, as it lies
-constexpr uint32_t kPrefetchBytes = 4096;
+constexpr uint32_t kPrefetchBytes = 2048;
 constexpr uint32_t kStepBytes = kPackColumns * kPackDepth;
 static_assert(kStepBytes == sizeof(__m512i));
 
@@ -71,7 +71,7 @@ void multiply(const int8_t* weights, const uint8_t* codes, uint32_t steps, Sums&
     for (; step + D <= steps; step += D) {
 #pragma GCC unroll 32
         for (uint32_t d = 0; d < D; ++d) {
-            if (D > 1) _mm_prefetch(reinterpret_cast<const char*>(weights) + kPrefetchBytes, _MM_HINT_T1);
+            if (D > 1) _mm_prefetch(reinterpret_cast<const char*>(weights) + kPrefetchBytes, _MM_HINT_T0);
             add_step(weights, block_bytes, codes, sum[d]);
             weights += kStepBytes;
             codes += R * kPackDepth;
