@@ -51,7 +51,7 @@ void add_run(CLI::App& app, Commands& commands) {
     run->add_option("--max-tokens", commands.run.max_tokens)->check(CLI::Range(1, 100'000));
     run->add_option("--temperature", commands.run.temperature, "0 (default): greedy; at most 256");
     run->add_option("--seed", commands.run.seed);
-    run->add_option("--backend", commands.run.backend, "scalar or avx2");
+    run->add_option("--backend", commands.run.backend, "scalar, avx2 or avx512");
     run->add_option("--threads", commands.run.threads)->check(CLI::Range(1, 64));
     run->add_flag("--raw", commands.run.raw, "the prompt as it is, without the chat template");
     run->add_flag("--json", commands.run.json, "{text, tokens, prompt_tokens, stop, trace_root}");
@@ -63,7 +63,7 @@ void add_eval(CLI::App& app, Commands& commands) {
     eval->add_option("text", commands.eval.text, "text file")->required();
     eval->add_option("--window", commands.eval.window)->check(CLI::Range(2, 100'000));
     eval->add_option("--max-windows", commands.eval.windows_max, "0 (default): all");
-    eval->add_option("--backend", commands.eval.backend, "scalar or avx2");
+    eval->add_option("--backend", commands.eval.backend, "scalar, avx2 or avx512");
     eval->add_option("--threads", commands.eval.threads)->check(CLI::Range(1, 64));
     eval->add_flag("--json", commands.eval.json, "{tokens, nll, perplexity, model_root}");
 
@@ -83,7 +83,7 @@ void add_others(CLI::App& app, Commands& commands) {
     auto* bench = app.add_subcommand("bench", "Speed of this machine");
     bench->add_option("model", commands.bench.model, "integer model file")->required();
     bench->add_option("--threads", commands.bench.threads)->check(CLI::Range(1, 64));
-    bench->add_option("--backend", commands.bench.backend, "scalar or avx2");
+    bench->add_option("--backend", commands.bench.backend, "scalar, avx2 or avx512");
     bench->add_flag("--json", commands.bench.json, "the same lines as one object");
 
     auto* spec =
