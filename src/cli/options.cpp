@@ -69,8 +69,14 @@ bool set_chain(Options& options, const std::string& value) {
     const bool safe = !options.network.empty() && options.network.find_first_of("/\\") == std::string::npos &&
                       options.network[0] != '.';
     if (!safe) return false;
-    if (options.port == 0 && spec.contains("rpc_port") && spec["rpc_port"].is_number_unsigned()) {
+    if (options.port != 0) return true;
+    if (spec.contains("rpc_port") && spec["rpc_port"].is_number_unsigned()) {
         options.port = uint16_t(spec["rpc_port"].get<unsigned>());
+    } else if (spec.contains("base") && spec["base"].is_string()) {
+        // What a spec does not say it has from its base.
+        const auto* const base =
+            std::ranges::find(kNetworks, spec["base"].get<std::string>(), &Network::name);
+        if (base != std::end(kNetworks)) options.port = base->rpc_port;
     }
     return true;
 }

@@ -54,6 +54,21 @@ TEST(CliOptions, KnowsThePlaces) {
     EXPECT_EQ(options_of({"-rpcconnect=10.0.0.1:77"})->port, 77);
 }
 
+TEST(CliOptions, ASpecFileNamesNetworkAndPort) {
+    const std::string path = testing::TempDir() + "spec_" + std::to_string(::getpid()) + ".json";
+    const auto with = [&](const std::string& text) {
+        std::ofstream{path} << text;
+        return options_of({"-chain=" + path, "-datadir=/d"});
+    };
+    EXPECT_EQ(with(R"({"base":"regtest","name":"mine"})")->port, 19562) << "the base's, as daidd takes it";
+    EXPECT_EQ(with(R"({"base":"test","name":"mine","rpc_port":7})")->port, 7);
+    EXPECT_EQ(with(R"({"base":"regtest","name":"mine"})")->cookie_file, "/d/mine/.cookie");
+    for (const char* bad : {"", "[]", R"({"base":"regtest"})", R"({"name":7})", R"({"name":"../x"})"}) {
+        EXPECT_FALSE(with(bad)) << bad;
+    }
+    std::filesystem::remove(path);
+}
+
 TEST(CliOptions, ArgumentsOfAMethodAreItsOwn) {
     EXPECT_EQ(options_of({"sendtoaddress", "-x", "-1"})->words,
               (std::vector<std::string>{"sendtoaddress", "-x", "-1"}));

@@ -1,6 +1,6 @@
 """kill -9 in the middle of everything: what was reported is still there, and the node goes on.
 
-Sixteen deaths at points of the storage (DAIDD_CRASH_AT of src/chain/storage.h) and twelve at random moments."""
+Sixteen deaths at points of the storage (DAIDD_CRASH_AT of src/chain/storage.h) and twenty at random moments."""
 import http.client
 import threading
 
@@ -11,7 +11,7 @@ QUIET = ["-serve=0", "-verifywork=0"]
 BUSY = ["-mine", "-verifywork=0"]
 GONE = (OSError, http.client.HTTPException)
 KILLED = 137  # as the crash points end it
-RANDOM_KILLS = 12
+RANDOM_KILLS = 20
 DEADLINE = 40
 
 
