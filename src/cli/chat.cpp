@@ -16,6 +16,16 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kPollPause = 200ms;
+constexpr int kInsufficientFunds = -6;
+
+/// A new chain's first question fails until the first coins are mature.
+void explain_funds(const Options& options) {
+    const auto balances = call(options, "getbalances", "[]");
+    if (!balances) return;
+    const auto immature = unquoted(find(*balances, "mine.immature").value_or("0"));
+    if (immature.find_first_not_of("0.") == std::string::npos) return;
+    complain("The wallet has " + immature + " DAI that is not mature yet; wait for some blocks.");
+}
 
 std::string text_of(const Options& options) {
     std::string text;
@@ -57,7 +67,11 @@ int chat(const Options& options) {
         return 1;
     }
     const auto submitted = call(options, "submitjob", params_of(options, text));
-    if (!submitted) return report(submitted.error());
+    if (!submitted) {
+        const int exit_code = report(submitted.error());
+        if (submitted.error().code == kInsufficientFunds) explain_funds(options);
+        return exit_code;
+    }
     if (options.dry_run) {
         print(pretty(*submitted));
         return 0;

@@ -49,6 +49,18 @@ def ask(network):
     expect_equal(verdict["first_difference"], 0)
 
 
+def explains_missing_funds(network):
+    node = network.add("-serve=0")
+    node.createwallet("w")
+    code, output, errors = node.cli("chat", "hello")
+    expect_equal((code, output), (6, ""))
+    assert errors.endswith("Insufficient funds\n"), errors
+    node.generatetoaddress(1, node.getnewaddress())
+    code, _, errors = node.cli("chat", "hello")
+    expect_equal(code, 6)
+    assert errors.endswith("The wallet has 28.00000000 DAI that is not mature yet; wait for some blocks.\n"), errors
+
+
 def settles(network):
     node = serving(network)
     before = node.gettreasuryinfo()
@@ -119,4 +131,4 @@ def seals(network):
 
 
 if __name__ == "__main__":
-    main(ask, settles, refunds, refused, seals)
+    main(ask, explains_missing_funds, settles, refunds, refused, seals)
