@@ -14,6 +14,7 @@ import time
 from decimal import Decimal
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "test" / "functional"))
 from framework import BIN, Network, wait_until  # noqa: E402
 
