@@ -33,7 +33,7 @@ OUTSIDE = {
 }
 
 # Functions of their arguments alone: the same bits on every machine.
-PURE = {"consensus", "inference", "work", "ledger"}
+PURE = {"consensus", "inference", "training", "work", "ledger"}
 PURE_FORBIDDEN = {
     r"\bunordered_(map|set)\b": "unordered iteration",
     r"\bstd::(chrono::\w+_clock|time|rand|random_device|mt19937)\b": "clock or randomness",
