@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "import/dequantize_blocks.h"
+
 namespace daidd::import {
 
 using inference::GgufType;
@@ -18,20 +20,17 @@ void read_block(GgufType type, const uint8_t* block, double* out) {
     switch (type) {
     case GgufType::kF32: out[0] = double(std::bit_cast<float>(u32_at(block))); return;
     case GgufType::kF16: out[0] = half_to_double(u16_at(block)); return;
-    case GgufType::kQ8_0: {
-        const double scale = half_to_double(u16_at(block));
-        for (size_t i = 0; i < 32; ++i) out[i] = scale * int8_t(block[2 + i]);
-        return;
-    }
-    case GgufType::kQ4_1: {
-        const double scale = half_to_double(u16_at(block));
-        const double low = half_to_double(u16_at(block + 2));
-        for (size_t i = 0; i < 16; ++i) {
-            out[i] = scale * (block[4 + i] & 15) + low;
-            out[16 + i] = scale * (block[4 + i] >> 4) + low;
-        }
-        return;
-    }
+    case GgufType::kBf16: out[0] = bfloat16_to_double(u16_at(block)); return;
+    case GgufType::kQ4_0: return read_q4_0(block, out);
+    case GgufType::kQ4_1: return read_q4_1(block, out);
+    case GgufType::kQ5_0: return read_q5_0(block, out);
+    case GgufType::kQ5_1: return read_q5_1(block, out);
+    case GgufType::kQ8_0: return read_q8_0(block, out);
+    case GgufType::kQ2_K: return read_q2_k(block, out);
+    case GgufType::kQ3_K: return read_q3_k(block, out);
+    case GgufType::kQ4_K: return read_q4_k(block, out);
+    case GgufType::kQ5_K: return read_q5_k(block, out);
+    case GgufType::kQ6_K: return read_q6_k(block, out);
     case GgufType::kI8:
     case GgufType::kI16:
     case GgufType::kI32:
@@ -43,8 +42,26 @@ void read_block(GgufType type, const uint8_t* block, double* out) {
 }  // namespace
 
 bool is_float_type(GgufType type) {
-    return type == GgufType::kF32 || type == GgufType::kF16 || type == GgufType::kQ8_0 ||
-           type == GgufType::kQ4_1;
+    switch (type) {
+    case GgufType::kI8:
+    case GgufType::kI16:
+    case GgufType::kI32:
+    case GgufType::kI64: return false;
+    case GgufType::kF32:
+    case GgufType::kF16:
+    case GgufType::kBf16:
+    case GgufType::kQ4_0:
+    case GgufType::kQ4_1:
+    case GgufType::kQ5_0:
+    case GgufType::kQ5_1:
+    case GgufType::kQ8_0:
+    case GgufType::kQ2_K:
+    case GgufType::kQ3_K:
+    case GgufType::kQ4_K:
+    case GgufType::kQ5_K:
+    case GgufType::kQ6_K: return true;
+    }
+    return false;
 }
 
 double half_to_double(uint16_t bits) {
@@ -55,6 +72,8 @@ double half_to_double(uint16_t bits) {
     // Powers of two times a small integer: exact.
     return sign * (exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(fraction + 1024, exponent - 25));
 }
+
+double bfloat16_to_double(uint16_t bits) { return double(std::bit_cast<float>(uint32_t{bits} << 16)); }
 
 Matrix dequantize(const inference::GgufTensor& tensor, size_t first, size_t count) {
     assert(first + count <= tensor.rows());

@@ -23,11 +23,11 @@ struct ImportOptions {
 /// Fraction bits of imported models: residuals of SmolLM2 reach 25,336, which 14 leaves room for.
 inline constexpr uint32_t kImportFx = 14;
 
-/// The integer model of a GGUF file of architecture "llama" with F32, F16, Q8_0 or Q4_1 tensors. The same
-/// file and precision give the same bits with every compiler and on every machine. Refuses, by the name of
-/// the field or tensor: another architecture, rope scaling, a tensor that is missing, has another shape or
-/// that a Llama model does not have, numbers that are not finite, numbers outside what the integer model can
-/// hold (those by the name of the linear that they have become a part of).
+/// The integer model of a GGUF file of architecture "llama" whose tensors have types that dequantize.h reads.
+/// The same file and precision give the same bits with every compiler and on every machine. Refuses, by the
+/// name of the field or tensor: another architecture, rope scaling, a tensor that is missing, has another
+/// shape or that a Llama model does not have, numbers that are not finite, numbers outside what the integer
+/// model can hold (those by the name of the linear that they have become a part of).
 Result<inference::ModelParts, inference::GgufError> import_llama(const inference::GgufFile& source,
                                                                  const ImportOptions& options);
 

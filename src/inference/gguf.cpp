@@ -87,34 +87,6 @@ constexpr auto kTensorName = [](const GgufTensor& tensor) { return tensor.name; 
 
 }  // namespace
 
-std::optional<GgufBlock> gguf_block(uint32_t type) {
-    switch (type) {
-    case uint32_t(GgufType::kF32):
-    case uint32_t(GgufType::kI32): return GgufBlock{1, 4};
-    case uint32_t(GgufType::kF16):
-    case uint32_t(GgufType::kI16): return GgufBlock{1, 2};
-    case uint32_t(GgufType::kI8): return GgufBlock{1, 1};
-    case uint32_t(GgufType::kI64): return GgufBlock{1, 8};
-    case uint32_t(GgufType::kQ4_1): return GgufBlock{32, 20};  // half scale, half minimum, 32 nibbles
-    case uint32_t(GgufType::kQ8_0): return GgufBlock{32, 34};  // half scale, 32 int8
-    default: return std::nullopt;
-    }
-}
-
-std::string_view to_string(GgufType type) {
-    switch (type) {
-    case GgufType::kF32: return "F32";
-    case GgufType::kF16: return "F16";
-    case GgufType::kQ4_1: return "Q4_1";
-    case GgufType::kQ8_0: return "Q8_0";
-    case GgufType::kI8: return "I8";
-    case GgufType::kI16: return "I16";
-    case GgufType::kI32: return "I32";
-    case GgufType::kI64: return "I64";
-    }
-    return "unknown";
-}
-
 std::string_view to_string(GgufReason reason) {
     switch (reason) {
     case GgufReason::kTruncated: return "truncated";

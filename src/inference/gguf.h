@@ -5,31 +5,11 @@
 #include <string_view>
 #include <vector>
 
+#include "inference/gguf_type.h"
 #include "util/bytes.h"
 #include "util/result.h"
 
 namespace daidd::inference {
-
-/// The tensor types that are read, with GGUF's own numbers: never renumber.
-enum class GgufType : uint32_t {
-    kF32 = 0,
-    kF16 = 1,
-    kQ4_1 = 3,
-    kQ8_0 = 8,
-    kI8 = 24,
-    kI16 = 25,
-    kI32 = 26,
-    kI64 = 27,
-};
-
-/// A tensor row is stored in blocks of `elements` values that take `bytes` bytes.
-struct GgufBlock {
-    uint64_t elements;
-    uint64_t bytes;
-};
-/// Nothing for a type number that is not in GgufType.
-std::optional<GgufBlock> gguf_block(uint32_t type);
-std::string_view to_string(GgufType type);
 
 /// The types of metadata values, with GGUF's own numbers: never renumber.
 enum class GgufValueType : uint32_t {

@@ -33,7 +33,9 @@ struct Commands {
 void add_convert(CLI::App& app, Commands& commands) {
     auto* convert =
         app.add_subcommand("convert", "A GGUF model to integers; the same file gives the same bits");
-    convert->add_option("source", commands.convert.source, "GGUF file (F32, F16, Q8_0, Q4_1)")->required();
+    convert
+        ->add_option("source", commands.convert.source, "GGUF file (F32, F16, BF16, Q8_0, Q4 to Q6, K types)")
+        ->required();
     convert->add_option("target", commands.convert.target, "integer model file to write")->required();
     // By hand: CLI11 shows the numbers of an enumeration, which are no text.
     const auto set_precision = [&commands](const std::string& name) {

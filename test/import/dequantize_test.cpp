@@ -4,7 +4,10 @@
 
 #include <bit>
 #include <cmath>
+#include <fstream>
 #include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
 
 namespace daidd::import {
 namespace {
@@ -53,6 +56,15 @@ const NumberCase kNumberCases[] = {
     {"f16_infinity", GgufType::kF16, 0x7c00, kInfinity},
     {"f16_minus_infinity", GgufType::kF16, 0xfc00, -kInfinity},
     {"f16_nan", GgufType::kF16, 0x7e00, NAN},
+    {"bf16_zero", GgufType::kBf16, 0x0000, 0.0},
+    {"bf16_minus_zero", GgufType::kBf16, 0x8000, -0.0},
+    {"bf16_least_subnormal", GgufType::kBf16, 0x0001, 0x1p-133},
+    {"bf16_most_subnormal", GgufType::kBf16, 0x807f, -127 * 0x1p-133},
+    {"bf16_least_normal", GgufType::kBf16, 0x0080, 0x1p-126},
+    {"bf16_fraction", GgufType::kBf16, 0xc049, -3.140625},
+    {"bf16_most", GgufType::kBf16, 0x7f7f, 255 * 0x1p+120},
+    {"bf16_infinity", GgufType::kBf16, 0xff80, -kInfinity},
+    {"bf16_nan", GgufType::kBf16, 0x7fc0, NAN},
 };
 
 class Dequantize : public testing::TestWithParam<NumberCase> {};
@@ -97,36 +109,58 @@ TEST(HalfToDouble, KeepsTheOrderOfThePatterns) {
     }
 }
 
-TEST(DequantizeBlocks, Q8IsTheScaleTimesEachCode) {
-    Bytes data;
-    append(data, 0x3800, 2);  // 0.5
-    std::vector<double> expected;
-    for (int i = 0; i < 32; ++i) {
-        const int code = i == 0 ? -128 : i == 31 ? 127 : i - 16;
-        data.push_back(uint8_t(code));
-        expected.push_back(0.5 * code);
-    }
-    append(data, 0x8001, 2);  // −2^−24: a subnormal scale is one too
-    for (int i = 0; i < 32; ++i) {
-        data.push_back(uint8_t(3 - i));
-        expected.push_back(-0x1p-24 * (3 - i));
-    }
-    const GgufTensor tensor{.name = "x", .type = GgufType::kQ8_0, .dims = {64}, .data = data};
-    EXPECT_EQ(bits_of(dequantize(tensor, 0, 1).values), bits_of(expected));
+constexpr GgufType kIntegerTypes[] = {GgufType::kI8, GgufType::kI16, GgufType::kI32, GgufType::kI64};
+constexpr GgufType kPlainTypes[] = {GgufType::kF32, GgufType::kF16, GgufType::kBf16};
+constexpr GgufType kBlockTypes[] = {GgufType::kQ4_0, GgufType::kQ4_1, GgufType::kQ5_0, GgufType::kQ5_1,
+                                    GgufType::kQ8_0, GgufType::kQ2_K, GgufType::kQ3_K, GgufType::kQ4_K,
+                                    GgufType::kQ5_K, GgufType::kQ6_K};
+
+/// test/vectors/quantized.json, made by make_quantized.py.
+nlohmann::json read_vectors() {
+    return nlohmann::json::parse(std::ifstream{std::string{DAIDD_VECTORS} + "/quantized.json"});
 }
 
-TEST(DequantizeBlocks, Q4HasLowNibblesFirstAndAMinimum) {
-    Bytes data;
-    append(data, 0x4000, 2);  // scale 2
-    append(data, 0xc500, 2);  // minimum −5
-    std::vector<double> expected(32);
-    for (size_t i = 0; i < 16; ++i) {
-        data.push_back(uint8_t(i | (15 - i) << 4));
-        expected[i] = 2.0 * double(i) - 5;
-        expected[16 + i] = 2.0 * double(15 - i) - 5;
+TEST(DequantizeBlocks, EqualTheVectorsExactly) {
+    std::map<std::string, int> found;
+    for (const auto& c : read_vectors()) {
+        const std::string name = c["type"];
+        const auto* type = std::ranges::find(kBlockTypes, name, [](GgufType t) { return to_string(t); });
+        ASSERT_NE(type, std::end(kBlockTypes)) << name;
+        const Bytes data = *parse_hex(c["block"].get<std::string>());
+        const auto block = *inference::gguf_block(uint32_t(*type));
+        ASSERT_EQ(data.size(), block.bytes) << name;
+        const GgufTensor tensor{.name = "x", .type = *type, .dims = {block.elements}, .data = data};
+        std::vector<double> units = dequantize(tensor, 0, 1).values;
+        for (double& value : units) value *= 0x1p+24;
+        ASSERT_EQ(units, c["values"].get<std::vector<double>>()) << name << " block " << found[name];
+        ++found[name];
     }
-    const GgufTensor tensor{.name = "x", .type = GgufType::kQ4_1, .dims = {32}, .data = data};
-    EXPECT_EQ(bits_of(dequantize(tensor, 0, 1).values), bits_of(expected));
+    for (const GgufType type : kBlockTypes) {
+        EXPECT_GE(found[std::string{to_string(type)}], 10) << to_string(type);
+    }
+}
+
+/// A scale that is not finite shows in every value of its group, whatever the codes: 0 · ∞ is not a number.
+TEST(DequantizeBlocks, AScaleThatIsNotFiniteIsNotLost) {
+    const std::map<GgufType, std::vector<size_t>> scales_at = {
+        {GgufType::kQ4_0, {0}},    {GgufType::kQ4_1, {0, 2}}, {GgufType::kQ5_0, {0}},
+        {GgufType::kQ5_1, {0, 2}}, {GgufType::kQ8_0, {0}},    {GgufType::kQ2_K, {80, 82}},
+        {GgufType::kQ3_K, {108}},  {GgufType::kQ4_K, {0, 2}}, {GgufType::kQ5_K, {0, 2}},
+        {GgufType::kQ6_K, {208}}};
+    for (const auto& [type, offsets] : scales_at) {
+        const auto block = *inference::gguf_block(uint32_t(type));
+        for (const size_t at : offsets) {
+            for (const uint32_t bits : {0x7c00u, 0xfc00u, 0x7e00u}) {
+                Bytes data(block.bytes);
+                data[at] = uint8_t(bits);
+                data[at + 1] = uint8_t(bits >> 8);
+                const GgufTensor tensor{.name = "x", .type = type, .dims = {block.elements}, .data = data};
+                for (const double value : dequantize(tensor, 0, 1).values) {
+                    ASSERT_FALSE(std::isfinite(value)) << to_string(type) << " at " << at;
+                }
+            }
+        }
+    }
 }
 
 TEST(DequantizeBlocks, Q4LosesNothingBetweenExtremes) {
@@ -141,9 +175,11 @@ TEST(DequantizeBlocks, Q4LosesNothingBetweenExtremes) {
 }
 
 TEST(DequantizeRows, AnyRangeIsThatPartOfTheWhole) {
-    for (const GgufType type : {GgufType::kF32, GgufType::kF16, GgufType::kQ8_0, GgufType::kQ4_1}) {
+    std::vector<GgufType> types{std::begin(kPlainTypes), std::end(kPlainTypes)};
+    types.insert(types.end(), std::begin(kBlockTypes), std::end(kBlockTypes));
+    for (const GgufType type : types) {
         const auto block = *inference::gguf_block(uint32_t(type));
-        constexpr size_t kRows = 5, kCols = 64;
+        constexpr size_t kRows = 5, kCols = 512;
         Bytes data(kRows * kCols / block.elements * block.bytes);
         for (size_t i = 0; i < data.size(); ++i) data[i] = uint8_t(i * 37 % 113);  // finite in every type
         const GgufTensor tensor{.name = "x", .type = type, .dims = {kCols, kRows}, .data = data};
@@ -163,13 +199,13 @@ TEST(DequantizeRows, AnyRangeIsThatPartOfTheWhole) {
     }
 }
 
-TEST(DequantizeTypes, FourHoldFloats) {
-    for (const GgufType type : {GgufType::kI8, GgufType::kI16, GgufType::kI32, GgufType::kI64}) {
-        EXPECT_FALSE(is_float_type(type)) << to_string(type);
-    }
-    for (const GgufType type : {GgufType::kF32, GgufType::kF16, GgufType::kQ8_0, GgufType::kQ4_1}) {
-        EXPECT_TRUE(is_float_type(type)) << to_string(type);
-    }
+TEST(DequantizeTypes, AllButIntegersHoldFloats) {
+    for (const GgufType type : kIntegerTypes) EXPECT_FALSE(is_float_type(type)) << to_string(type);
+    for (const GgufType type : kPlainTypes) EXPECT_TRUE(is_float_type(type)) << to_string(type);
+    for (const GgufType type : kBlockTypes) EXPECT_TRUE(is_float_type(type)) << to_string(type);
+    size_t known = 0;
+    for (uint32_t type = 0; type < 256; ++type) known += inference::gguf_block(type).has_value();
+    EXPECT_EQ(known, std::size(kIntegerTypes) + std::size(kPlainTypes) + std::size(kBlockTypes));
 }
 
 }  // namespace

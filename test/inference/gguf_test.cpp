@@ -95,7 +95,7 @@ const SpoiledFile kSpoiledFiles[] = {
      GgufReason::kOutsideFile, "first"},
     {"half_a_block", [](Bytes& f) { set(f, after(f, "second") + 4, 48, 8); }, GgufReason::kBadShape,
      "second"},
-    {"tensor_type", [](Bytes& f) { set(f, after(f, "second") + 12, 2, 4); }, GgufReason::kUnknownType,
+    {"tensor_type", [](Bytes& f) { set(f, after(f, "second") + 12, 4, 4); }, GgufReason::kUnknownType,
      "second"},
     {"offset_unaligned", [](Bytes& f) { set(f, after(f, "second") + 16, 33, 8); }, GgufReason::kBadAlignment,
      "second"},
