@@ -60,14 +60,20 @@ void add_run(CLI::App& app, Commands& commands) {
 }
 
 void add_eval(CLI::App& app, Commands& commands) {
-    auto* eval = app.add_subcommand("eval", "Perplexity of a text, in whole windows");
+    auto* eval = app.add_subcommand(
+        "eval", "Perplexity of a text, in whole windows, or the share of questions answered rightly");
     eval->add_option("model", commands.eval.model, "integer model file")->required();
     eval->add_option("text", commands.eval.text, "text file")->required();
     eval->add_option("--window", commands.eval.window)->check(CLI::Range(2, 100'000));
     eval->add_option("--max-windows", commands.eval.windows_max, "0 (default): all");
     eval->add_option("--backend", commands.eval.backend, "scalar, avx2 or avx512");
     eval->add_option("--threads", commands.eval.threads)->check(CLI::Range(1, 64));
-    eval->add_flag("--json", commands.eval.json, "{tokens, nll, perplexity, model_root}");
+    eval->add_flag(
+        "--choices", commands.eval.choices,
+        R"(the text is a question a line: {"context": text, "choices": [text, ...], "answer": index})");
+    eval->add_flag("--json", commands.eval.json,
+                   "{tokens, nll, perplexity, loss, predicted, model_root, corpus_root, commitment}, or of "
+                   "choices {questions, right, model_root, questions_root, commitment}");
 
     auto* tokenize = app.add_subcommand("tokenize", "Token ids of a text file, as JSON");
     tokenize->add_option("model", commands.tokenize.model, "integer model file")->required();

@@ -40,6 +40,7 @@ struct EvalArguments {
     uint32_t window = 512;
     uint32_t windows_max = 0;  ///< 0: all
     unsigned threads = 1;
+    bool choices = false;  ///< the text is multiple-choice questions, one a line
     bool json = false;
 };
 Outcome eval(const EvalArguments& arguments);

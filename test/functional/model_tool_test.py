@@ -1,10 +1,12 @@
 """dai-model's manners: every command on a small model, and one sentence for everything that can be wrong."""
+import hashlib
 import json
 import math
 import pathlib
 import re
 import resource
 import signal
+import struct
 import subprocess
 
 from framework import BIN, ROOT, expect_equal, main
@@ -47,7 +49,20 @@ def expect_usage_error(message, *arguments):
 
 def documented_keys(command):
     """Of -json, as the command's help lists them."""
-    return succeed(command, "-help").split("--json")[1].split("{")[1].split("}")[0].split(", ")
+    lines = succeed(command, "-help").split("--json")[1]
+    return " ".join(lines.split()).split("{")[1].split("}")[0].split(", ")
+
+
+def hash_of(tag, *parts):
+    """H(tag; parts) of the protocol."""
+    return hashlib.blake2s(b"".join(parts), person=tag.encode().ljust(8, b"\0")).digest()
+
+
+def merkle(level):
+    while len(level) > 1:
+        pairs = [hash_of("node", *level[i:i + 2]) for i in range(0, len(level) - 1, 2)]
+        level = pairs + level[2 * len(pairs):]
+    return level[0]
 
 
 def write_source(network, name="source.gguf", **changes):
@@ -326,8 +341,16 @@ def evaluate(network):
     model = converted(network)
     text = write_text(network, bytes(range(32, 127)) * 2)
     shown = answer("eval", model, text, "-window=32")
-    expect_equal(sorted(shown), ["model_root", "nll", "perplexity", "tokens"])
+    expect_equal(list(shown), ["tokens", "nll", "perplexity", "loss", "predicted", "model_root", "corpus_root",
+                               "commitment"])
     expect_equal(documented_keys("eval"), list(shown))
+    tokens = json.loads(succeed("tokenize", model, text))
+    corpus = hash_of("corpus", struct.pack(f"<{len(tokens)}I", *tokens))  # one leaf
+    expect_equal(shown["corpus_root"], corpus.hex())
+    expect_equal(shown["predicted"], 5 * 31)
+    assert math.isclose(shown["nll"], shown["loss"] / 2**16 * math.log(2) / shown["predicted"], rel_tol=1e-12)
+    expect_equal(shown["commitment"], hash_of("eval", bytes.fromhex(shown["model_root"]), corpus, struct.pack(
+        "<IQQ", 32, shown["loss"], shown["predicted"])).hex())
     expect_equal((shown["tokens"], shown["model_root"]), (160, answer("inspect", model)["model_root"]))
     assert math.isclose(shown["perplexity"], math.exp(shown["nll"]), rel_tol=1e-12)
     # Random weights know nothing: no better than any token alike, no worse than a few times that.
@@ -343,6 +366,45 @@ def evaluate(network):
     expect_failure(f"{text}: shorter than one window of 191", "eval", model, text, "-window=191")
     expect_failure(f"{text}: shorter than one window of {CONTEXT}", "eval", model, text, f"-window={CONTEXT}")
     expect_failure("window: longer than the model's context", "eval", model, text, f"-window={CONTEXT + 1}")
+
+
+def evaluate_choices(network):
+    model = converted(network)
+
+    def losses(context, choices):
+        """Of each choice by the perplexity of the whole text less that of its context."""
+        loss = lambda text: answer("eval", model, write_text(network, text.encode()), f"-window={len(text)}")["loss"]
+        return [loss(context + choice) - loss(context) for choice in choices]
+
+    asked = [("one two", [" three", " four", " nine"]), ("The sea is", [" blue", " b", " a lamp"]), ("ab", ["c", "c"])]
+    best = [min(range(len(choices)), key=losses(context, choices).__getitem__) for context, choices in asked]
+    expect_equal(best[2], 0)
+    answers = [best[0], best[1], 1]
+    lines = [json.dumps({"context": context, "choices": choices, "answer": answer_})
+             for (context, choices), answer_ in zip(asked, answers)]
+    text = write_text(network, "\n".join(lines).encode())
+    shown = answer("eval", model, text, "-choices")
+    as_list = lambda words: bytes([len(words)]) + struct.pack(f"<{len(words)}I", *words)  # a token a byte
+    root = merkle([hash_of("question", as_list(context.encode()), bytes([len(choices)]),
+                           *(as_list(choice.encode()) for choice in choices), struct.pack("<I", answer_))
+                   for (context, choices), answer_ in zip(asked, answers)])
+    model_root = bytes.fromhex(answer("inspect", model)["model_root"])
+    expect_equal(shown, {"questions": 3, "right": 2, "model_root": model_root.hex(), "questions_root": root.hex(),
+                         "commitment": hash_of("choices", model_root, root, struct.pack("<II", 3, 2)).hex()})
+    expect_equal(succeed("eval", model, text, "-choices"), "2 of 3 questions answered rightly\n")
+
+    form = 'not {"context": text, "choices": [text, ...], "answer": index}'
+    for bad in ("", "[]", "{}", '{"context": 1, "choices": ["a"], "answer": 0}',
+                '{"context": "a", "choices": "a", "answer": 0}', '{"context": "a", "choices": [1], "answer": 0}',
+                '{"context": "a", "choices": ["a"], "answer": 1}', '{"context": "a", "choices": ["a"], "answer": -1}',
+                json.dumps({"context": "a", "choices": ["b"] * 65, "answer": 0})):
+        text = write_text(network, f"{lines[0]}\n{bad}\n{lines[1]}".encode())
+        expect_failure(f"{text}: line 2: {form}", "eval", model, text, "-choices")
+    for bad, why in ((("", ["a"]), "too_short"), (("a", [""]), "too_short"), (("a" * CONTEXT, ["bc"]), "too_long")):
+        text = write_text(network, json.dumps({"context": bad[0], "choices": bad[1], "answer": 0}).encode())
+        expect_failure(f"{text}: line 1: {why}", "eval", model, text, "-choices")
+    text = write_text(network, b"")
+    expect_failure(f"{text}: no question", "eval", model, text, "-choices")
 
 
 def bench(network):
@@ -399,4 +461,4 @@ def models_of_another_vocabulary(network):
 if __name__ == "__main__":
     main(commands_are_known, arguments_are_checked, backends_are_named, files_that_are_not_there, files_of_another_kind,
          truncated_files, sources_that_cannot_be_converted, targets_that_cannot_be_written, convert, inspect, tokenize,
-         run, run_at_the_context_s_end, evaluate, bench, chain_spec, models_of_another_vocabulary)
+         run, run_at_the_context_s_end, evaluate, evaluate_choices, bench, chain_spec, models_of_another_vocabulary)
