@@ -1,6 +1,7 @@
 #include "inference/generate.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace daidd::inference {
 
@@ -32,6 +33,13 @@ Result<std::vector<int32_t>, ForwardError> read_prompt(const Model& model, Seque
     return forward(model, options.backend, sequence, prompt, {.threads = options.threads});
 }
 
+uint32_t choose(std::span<const int32_t> logits, const GenerateOptions& options, uint32_t position,
+                uint32_t fx) {
+    if (options.sampler == nullptr) return sample(logits, options.sampling, position, fx);
+    assert(options.sampler->position() == position);
+    return options.sampler->next(logits);
+}
+
 }  // namespace
 
 Result<Generated, ForwardError> generate(const Model& model, Sequence& sequence,
@@ -42,8 +50,10 @@ Result<Generated, ForwardError> generate(const Model& model, Sequence& sequence,
     const auto& ends = model.parts().end_tokens;
     Generated out;
     while (out.tokens.size() < options.tokens_max) {
-        const uint32_t token = sample(*logits, options.sampling, sequence.length(), model.fx());
+        const uint32_t token = choose(*logits, options, sequence.length(), model.fx());
         out.tokens.push_back(token);
+        if (options.top_logprobs)
+            out.logprobs.push_back(find_logprobs(*logits, token, *options.top_logprobs, model.fx()));
         out.reason = StopReason::kEndToken;
         if (on_token && !on_token(token)) out.reason = StopReason::kCallback;
         if (out.reason == StopReason::kCallback || std::ranges::find(ends, token) != ends.end()) return out;

@@ -3,13 +3,18 @@
 #include <functional>
 
 #include "inference/forward.h"
-#include "inference/sampling.h"
+#include "inference/logprob.h"
+#include "inference/sampler.h"
 
 namespace daidd::inference {
 
 struct GenerateOptions {
     uint32_t tokens_max = 256;
     Sampling sampling;
+    /// Chooses instead of `sampling` if it is there. Its position must be that of the answer's first token.
+    Sampler* sampler = nullptr;
+    /// How many of the likeliest tokens to list at each position; without a value no logprobs are found.
+    std::optional<uint32_t> top_logprobs = {};
     Backend backend = best_backend();  ///< never changes a token
     unsigned threads = 1;              ///< never changes a token
 };
@@ -23,7 +28,8 @@ enum class StopReason {
 std::string_view to_string(StopReason reason);
 
 struct Generated {
-    std::vector<uint32_t> tokens;  ///< with the end token, if that is what stopped it
+    std::vector<uint32_t> tokens;    ///< with the end token, if that is what stopped it
+    std::vector<Logprobs> logprobs;  ///< one a token, if asked for
     StopReason reason = StopReason::kTokensMax;
 };
 
@@ -31,7 +37,8 @@ struct Generated {
 using OnToken = std::function<bool(uint32_t token)>;
 
 /// Continues `sequence` (which may hold earlier positions) with the prompt, then with tokens of the model's
-/// own. Afterwards the sequence holds all but the last of them. Requires check_sampling to accept.
+/// own. Afterwards the sequence holds all but the last of them. Requires check_sampling to accept and
+/// top_logprobs <= kTopLogprobsMax.
 Result<Generated, ForwardError> generate(const Model& model, Sequence& sequence,
                                          std::span<const uint32_t> prompt, const GenerateOptions& options,
                                          const OnToken& on_token = {});

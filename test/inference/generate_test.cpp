@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -132,6 +133,38 @@ TEST_F(Generate, ATeacherForcedPassAgrees) {
     for (size_t i = prompt.size(); i < all.size(); ++i) {
         const auto row = std::span{logits}.subspan((i - 1) * 272, 272);
         EXPECT_EQ(sample(row, sampled.sampling, uint32_t(i), model.fx()), all[i]);
+    }
+}
+
+// The sampler's noise goes by the position in the whole sequence, like that of consensus.
+TEST_F(Generate, ASamplerChoosesInsteadOfSampling) {
+    const auto expected = run(sampled)->tokens;
+    Sampler plain{{.sampling = sampled.sampling}, 272, model.fx(), uint32_t(prompt.size())};
+    sampled.sampling = {};
+    sampled.sampler = &plain;
+    EXPECT_EQ(run(sampled)->tokens, expected);
+
+    SamplerOptions banned{.sampling = {.inverse_temperature = 1 << 14, .seed = {1}}};
+    banned.biases = {{expected[0], -kLogitBiasMax}};
+    Sampler biased{banned, 272, model.fx(), uint32_t(prompt.size())};
+    sampled.sampler = &biased;
+    const auto other = run(sampled)->tokens;
+    EXPECT_EQ(std::ranges::count(other, expected[0]), 0);
+}
+
+TEST_F(Generate, LogprobsAreThoseOfEachPosition) {
+    EXPECT_TRUE(run(sampled)->logprobs.empty());
+    sampled.tokens_max = 5;
+    sampled.top_logprobs = 3;
+    const auto made = *run(sampled);
+    ASSERT_EQ(made.logprobs.size(), 5u);
+    std::vector<uint32_t> all = prompt;
+    all.insert(all.end(), made.tokens.begin(), made.tokens.end());
+    Sequence sequence{model, uint32_t(all.size())};
+    const auto logits = *forward(model, best_backend(), sequence, all, {.logits = Logits::kAll});
+    for (size_t i = 0; i < 5; ++i) {
+        const auto row = std::span{logits}.subspan((prompt.size() + i - 1) * 272, 272);
+        EXPECT_EQ(made.logprobs[i], find_logprobs(row, made.tokens[i], 3, model.fx())) << i;
     }
 }
 
