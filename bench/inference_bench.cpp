@@ -76,6 +76,25 @@ BENCHMARK(decode)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
+/// One query head over so many positions, in cache.
+void attention(benchmark::State& state) {
+    const auto count = uint32_t(state.range(0));
+    const Dimensions& d = smol_shape().dimensions();
+    Sequence sequence{smol_shape(), count};
+    benchmark::DoNotOptimize(
+        forward(smol_shape(), best_backend(), sequence, tokens_of(count), {.logits = Logits::kNone}));
+    const auto row = sequence.row(0, 0, Part::kKeys, count - 1);
+    std::vector<int32_t> out(d.head_dim);
+    Scratch scratch;
+    for (auto _ : state) {
+        kernels_of(best_backend())
+            .attention_head({row.codes, {*row.mantissa, *row.exponent}}, sequence.head(0, 0, Part::kKeys),
+                            sequence.head(0, 0, Part::kValues), count, d.head_dim, 14, out.data(), scratch);
+        benchmark::DoNotOptimize(out.data());
+    }
+}
+BENCHMARK(attention)->Arg(128)->Arg(1024)->Unit(benchmark::kMicrosecond);
+
 /// Counts the bytes that a trace gives and throws them away.
 class Discard final : public TraceSink {
 public:

@@ -11,6 +11,7 @@ namespace daidd::inference::avx2 {
 namespace {
 
 constexpr uint32_t kChunk = 16;  // elements of a head handled at once
+static_assert(kPagePositions % 4 == 0, "a page that is not the last has no tail");
 
 __m256i widen(const int8_t* at) {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
@@ -46,10 +47,9 @@ __m256i four_exponents(const int16_t* at) {
     return _mm256_cvtepi16_epi64(_mm_cvtsi64_si128(at_once<int64_t>(at)));
 }
 
-int64_t make_scores(const HeadQuery& query, const HeadRows& keys, uint32_t count, uint32_t head_dim,
-                    int64_t* score) {
-    alignas(32) int16_t wide[kHeadDimMax];
-    for (uint32_t i = 0; i < head_dim; i += kChunk) store(wide + i, widen(query.codes + i));
+/// Fills `score` for `count` positions of a page and returns the largest. `wide` is the query.
+int64_t score_page(const HeadQuery& query, const int16_t* wide, const HeadRows& keys, uint32_t count,
+                   uint32_t head_dim, int64_t* score) {
     const __m256i m = _mm256_set1_epi64x(query.scale.m), e = _mm256_set1_epi64x(query.scale.e - 16);
     const __m256i lowest = _mm256_set1_epi64x(1), highest = _mm256_set1_epi64x(62);
     __m256i most = _mm256_set1_epi64x(INT64_MIN);
@@ -82,6 +82,28 @@ int64_t make_scores(const HeadQuery& query, const HeadRows& keys, uint32_t count
     return score_max;
 }
 
+int64_t make_scores(const HeadQuery& query, const HeadPages& keys, uint32_t count, uint32_t head_dim,
+                    int64_t* score) {
+    alignas(32) int16_t wide[kHeadDimMax];
+    for (uint32_t i = 0; i < head_dim; i += kChunk) store(wide + i, widen(query.codes + i));
+    int64_t score_max = INT64_MIN;
+    for (uint32_t u = 0; u < count; u += kPagePositions) {
+        const HeadRows rows = keys.rows(u / kPagePositions, head_dim);
+        score_max =
+            std::max(score_max, score_page(query, wide, rows, in_page(u, count), head_dim, score + u));
+    }
+    return score_max;
+}
+
+int32_t smallest_exponent(const HeadPages& values, uint32_t count, uint32_t head_dim) {
+    int16_t least = INT16_MAX;
+    for (uint32_t u = 0; u < count; u += kPagePositions) {
+        const int16_t* exponent = values.rows(u / kPagePositions, head_dim).exponent;
+        least = std::min(least, *std::min_element(exponent, exponent + in_page(u, count)));
+    }
+    return least;
+}
+
 /// exp2_negative() of four distances, as int64.
 __m256i powers(__m256i d) {
     const __m256i end = _mm256_set1_epi64x(int64_t{31} << 16);
@@ -106,9 +128,8 @@ struct Weights {
     int64_t total, largest;
 };
 
-/// Turns scores into p · mantissa, shifted to the smallest exponent.
-Weights make_weights(const HeadRows& values, uint32_t count, int64_t score_max, int32_t e_min,
-                     int64_t* score) {
+/// Turns the scores of `count` positions of a page into p · mantissa, shifted to the smallest exponent.
+Weights weigh_page(const HeadRows& values, uint32_t count, int64_t score_max, int32_t e_min, int64_t* score) {
     const __m256i top = _mm256_set1_epi64x(score_max), e = _mm256_set1_epi64x(e_min),
                   one = _mm256_set1_epi64x(1);
     __m256i sum = _mm256_setzero_si256(), most = sum;
@@ -133,62 +154,72 @@ Weights make_weights(const HeadRows& values, uint32_t count, int64_t score_max, 
     return out;
 }
 
-/// Σ w · v for 16 elements of the head. Pairs of positions go through vpmaddwd; its int32 lanes hold 512
-/// pairs (2 · 16383 · 127 · 512 < 2^31) before they are widened.
-void sum_values(const int16_t* weights, const int8_t* values, uint32_t pairs, uint32_t head_dim,
-                int64_t* out) {
-    constexpr uint32_t kPairsMax = 512;
-    static_assert(int64_t{2} * 16383 * 127 * kPairsMax <= INT32_MAX);
-    int64_t total[kChunk] = {};
-    for (uint32_t begin = 0; begin < pairs; begin += kPairsMax) {
-        __m256i low = _mm256_setzero_si256(), high = low;
-        for (uint32_t p = begin; p < std::min(pairs, begin + kPairsMax); ++p) {
-            const int8_t* at = values + size_t{2} * p * head_dim;
-            const __m256i first = widen(at), second = widen(at + head_dim);
-            const __m256i w = _mm256_set1_epi32(at_once<int32_t>(weights + size_t{2} * p));
-            low = _mm256_add_epi32(low, _mm256_madd_epi16(w, _mm256_unpacklo_epi16(first, second)));
-            high = _mm256_add_epi32(high, _mm256_madd_epi16(w, _mm256_unpackhi_epi16(first, second)));
-        }
-        // Unpacking works in 128-bit lanes: `low` holds elements 0–3 and 8–11, `high` the others.
-        alignas(32) int32_t lanes[kChunk];
-        store(lanes, _mm256_permute2x128_si256(low, high, 0x20));
-        store(lanes + 8, _mm256_permute2x128_si256(low, high, 0x31));
-        for (uint32_t i = 0; i < kChunk; ++i) total[i] += lanes[i];
+Weights make_weights(const HeadPages& values, uint32_t count, uint32_t head_dim, int64_t score_max,
+                     int32_t e_min, int64_t* score) {
+    Weights all{0, 0};
+    for (uint32_t u = 0; u < count; u += kPagePositions) {
+        const Weights some = weigh_page(values.rows(u / kPagePositions, head_dim), in_page(u, count),
+                                        score_max, e_min, score + u);
+        all = {all.total + some.total, std::max(all.largest, some.largest)};
     }
-    for (uint32_t i = 0; i < kChunk; ++i) out[i] = total[i];
+    return all;
+}
+
+/// Int32 lanes hold so many positions before they are widened: vpmaddwd adds two products to each.
+constexpr uint32_t kLanePositions = 1024;
+static_assert(int64_t{16383} * 127 * kLanePositions <= INT32_MAX && kLanePositions % kPagePositions == 0);
+
+/// Adds Σ w · v for 16 elements of the head, over at most kLanePositions positions that begin a page.
+void add_values(const int16_t* weights, const HeadPages& values, uint32_t first, uint32_t end, uint32_t at,
+                uint32_t head_dim, int64_t* out) {
+    __m256i low = _mm256_setzero_si256(), high = low;
+    for (uint32_t page = first; page < end; page += kPagePositions) {
+        const int8_t* row = values.rows(page / kPagePositions, head_dim).codes + at;
+        const uint32_t here = in_page(page, end);
+        for (uint32_t u = 0; u < here; u += 2, row += size_t{2} * head_dim) {
+            // Beyond the last position the weight is 0.
+            const __m256i even = widen(row), odd = widen(u + 1 < here ? row + head_dim : row);
+            const __m256i w = _mm256_set1_epi32(at_once<int32_t>(weights + page + u));
+            low = _mm256_add_epi32(low, _mm256_madd_epi16(w, _mm256_unpacklo_epi16(even, odd)));
+            high = _mm256_add_epi32(high, _mm256_madd_epi16(w, _mm256_unpackhi_epi16(even, odd)));
+        }
+    }
+    // Unpacking works in 128-bit lanes: `low` holds elements 0–3 and 8–11, `high` the others.
+    alignas(32) int32_t lanes[kChunk];
+    store(lanes, _mm256_permute2x128_si256(low, high, 0x20));
+    store(lanes + 8, _mm256_permute2x128_si256(low, high, 0x31));
+    for (uint32_t i = 0; i < kChunk; ++i) out[i] += lanes[i];
 }
 
 }  // namespace
 
-void attention_head(const HeadQuery& query, const HeadRows& keys, const HeadRows& values, uint32_t count,
+void attention_head(const HeadQuery& query, const HeadPages& keys, const HeadPages& values, uint32_t count,
                     uint32_t head_dim, uint32_t fx, int32_t* out, Scratch& scratch) {
     if (head_dim % kChunk != 0) {
-        return inference::attention_head(query, keys, values, count, head_dim, fx, out);
+        return attend_copied(query, keys, values, count, head_dim, fx, out, scratch);
     }
     scratch.scores.resize(count);
     int64_t* score = scratch.scores.data();
     const int64_t score_max = make_scores(query, keys, count, head_dim, score);
-    int32_t e_min = INT32_MAX;
-    for (uint32_t u = 0; u < count; ++u) e_min = std::min<int32_t>(e_min, values.exponent[u]);
-    const Weights weights = make_weights(values, count, score_max, e_min, score);
+    const int32_t e_min = smallest_exponent(values, count, head_dim);
+    const Weights weights = make_weights(values, count, head_dim, score_max, e_min, score);
     const int b = std::max(0, bit_length(uint64_t(weights.largest)) - 14);
     const int64_t half = b == 0 ? 0 : int64_t{1} << (b - 1);
-    scratch.weights.resize(count);
+    scratch.weights.resize(size_t{count} + 1);
     int16_t* w = scratch.weights.data();
     for (uint32_t u = 0; u < count; ++u) w[u] = int16_t(std::min<int64_t>(16383, (score[u] + half) >> b));
+    w[count] = 0;
     const int bits = bit_length(uint64_t(weights.total));
     const auto total = uint64_t(weights.total);
     const uint64_t normal = bits > 32 ? total >> (bits - 32) : total << (32 - bits);
     const auto inverse = int64_t((uint64_t{1} << 55) / normal);
     const int shift = 23 + bits - b + e_min - int(fx);
     for (uint32_t i = 0; i < head_dim; i += kChunk) {
-        int64_t sum[kChunk];
-        sum_values(w, values.codes + i, count / 2, head_dim, sum);
-        for (uint32_t c = 0; c < kChunk; ++c) {
-            if (count % 2 != 0)
-                sum[c] += int64_t{w[count - 1]} * values.codes[size_t{count - 1} * head_dim + i + c];
-            out[i + c] = sat(rsh(sum[c] * inverse, shift));
+        int64_t sum[kChunk] = {};
+        for (uint32_t u = 0; u < count; u += kLanePositions) {
+            add_values(w, values, u, std::min(count, u + kLanePositions), i, head_dim, sum);
         }
+        for (uint32_t c = 0; c < kChunk; ++c) out[i + c] = sat(rsh(sum[c] * inverse, shift));
     }
 }
 

@@ -13,6 +13,7 @@ constexpr uint32_t kChunk = 64;  // elements of a head in one register
 constexpr uint32_t kKeysAtOnce = 16;
 constexpr uint32_t kChunksMax = kHeadDimMax / kChunk;
 constexpr int64_t kWeightMax = 16383;  // two planes of 7 bits
+static_assert(kPagePositions % kKeysAtOnce == 0, "a page that is not the last has no tail");
 
 /// The elements of chunk c that a head of `head_dim` has.
 __mmask64 elements(uint32_t head_dim, uint32_t c) {
@@ -96,11 +97,10 @@ __m512i scores_of(__m256i dots, const HeadQuery& query, const HeadRows& keys, ui
     return _mm512_srai_epi64(_mm512_add_epi64(doubled, one), 1);
 }
 
-/// Fills `score` and returns the largest. Writes up to the next multiple of kKeysAtOnce.
-int64_t make_scores(const HeadQuery& query, const HeadRows& keys, uint32_t count, uint32_t head_dim,
-                    int64_t* score) {
-    const Query q{query.codes, head_dim};
-    __m512i most = _mm512_set1_epi64(INT64_MIN);
+/// Fills `score` for `count` positions of a page and raises `most` to the largest. Writes up to the next
+/// multiple of kKeysAtOnce.
+void score_page(const HeadQuery& query, const Query& q, const HeadRows& keys, uint32_t count,
+                uint32_t head_dim, int64_t* score, __m512i& most) {
     for (uint32_t first = 0; first < count; first += kKeysAtOnce) {
         __m512i sums[kKeysAtOnce];
 #pragma GCC unroll 16
@@ -118,6 +118,17 @@ int64_t make_scores(const HeadQuery& query, const HeadRows& keys, uint32_t count
             store(score + u, s);
             most = _mm512_mask_max_epi64(most, mask, most, s);
         }
+    }
+}
+
+/// Fills `score` up to the next multiple of kKeysAtOnce and returns the largest of the first `count`.
+int64_t make_scores(const HeadQuery& query, const HeadPages& keys, uint32_t count, uint32_t head_dim,
+                    int64_t* score) {
+    const Query q{query.codes, head_dim};
+    __m512i most = _mm512_set1_epi64(INT64_MIN);
+    for (uint32_t u = 0; u < count; u += kPagePositions) {
+        score_page(query, q, keys.rows(u / kPagePositions, head_dim), in_page(u, count), head_dim, score + u,
+                   most);
     }
     return _mm512_reduce_max_epi64(most);
 }
@@ -137,10 +148,18 @@ __m512i powers(__m512i d) {
     return _mm512_maskz_srlv_epi64(inside, _mm512_add_epi64(value, half), shift);
 }
 
-int32_t smallest_exponent(const HeadRows& values, uint32_t count) {
-    int16_t e_min = values.exponent[0];
-    for (uint32_t u = 1; u < count; ++u) e_min = values.exponent[u] < e_min ? values.exponent[u] : e_min;
-    return e_min;
+int32_t smallest_exponent(const HeadPages& values, uint32_t count, uint32_t head_dim) {
+    __m512i least = _mm512_set1_epi16(INT16_MAX);
+    for (uint32_t first = 0; first < count; first += kPagePositions) {
+        const int16_t* exponent = values.rows(first / kPagePositions, head_dim).exponent;
+        for (uint32_t u = 0, here = in_page(first, count); u < here; u += 32) {
+            const uint32_t left = here - u;
+            const __mmask32 mask = left >= 32 ? ~__mmask32{0} : (__mmask32{1} << left) - 1;
+            least = _mm512_mask_min_epi16(least, mask, least, _mm512_maskz_loadu_epi16(mask, exponent + u));
+        }
+    }
+    const __m256i half = _mm256_min_epi16(_mm512_castsi512_si256(least), _mm512_extracti64x4_epi64(least, 1));
+    return _mm512_reduce_min_epi32(_mm512_cvtepi16_epi32(half));
 }
 
 struct Weights {
@@ -148,21 +167,24 @@ struct Weights {
 };
 
 /// Turns scores into p · mantissa, shifted to the smallest exponent.
-Weights make_weights(const HeadRows& values, uint32_t count, int64_t score_max, int32_t e_min,
-                     int64_t* score) {
+Weights make_weights(const HeadPages& values, uint32_t count, uint32_t head_dim, int64_t score_max,
+                     int32_t e_min, int64_t* score) {
     const __m512i top = _mm512_set1_epi64(score_max), e = _mm512_set1_epi64(e_min),
                   one = _mm512_set1_epi64(1);
     __m512i sum = _mm512_setzero_si512(), most = sum;
-    for (uint32_t u = 0; u < count; u += 8) {
-        const __mmask8 mask = positions(u, count);
-        const __m512i p = _mm512_maskz_mov_epi64(mask, powers(_mm512_sub_epi64(top, load(score + u))));
-        sum = _mm512_add_epi64(sum, p);
-        const __m512i shift = _mm512_sub_epi64(eight_exponents(mask, values.exponent + u), e);
-        const __m512i half = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one));
-        const __m512i v = _mm512_mul_epu32(p, eight_mantissas(mask, values.mantissa + u));
-        const __m512i w = _mm512_srlv_epi64(_mm512_add_epi64(v, half), shift);
-        store(score + u, w);
-        most = _mm512_max_epi64(most, _mm512_maskz_mov_epi64(mask, w));
+    for (uint32_t first = 0; first < count; first += kPagePositions, score += kPagePositions) {
+        const HeadRows rows = values.rows(first / kPagePositions, head_dim);
+        for (uint32_t u = 0, here = in_page(first, count); u < here; u += 8) {
+            const __mmask8 mask = positions(u, here);
+            const __m512i p = _mm512_maskz_mov_epi64(mask, powers(_mm512_sub_epi64(top, load(score + u))));
+            sum = _mm512_add_epi64(sum, p);
+            const __m512i shift = _mm512_sub_epi64(eight_exponents(mask, rows.exponent + u), e);
+            const __m512i half = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one));
+            const __m512i v = _mm512_mul_epu32(p, eight_mantissas(mask, rows.mantissa + u));
+            const __m512i w = _mm512_srlv_epi64(_mm512_add_epi64(v, half), shift);
+            store(score + u, w);
+            most = _mm512_max_epi64(most, _mm512_maskz_mov_epi64(mask, w));
+        }
     }
     return {_mm512_reduce_add_epi64(sum), _mm512_reduce_max_epi64(most)};
 }
@@ -185,18 +207,22 @@ struct ChunkSums {
     __m512i high[4], low[4];
 };
 
-/// Four positions a product: bytes of four rows are interleaved so that each lane holds one element's.
-ChunkSums sum_values(const uint8_t* high, const uint8_t* low, const int8_t* values, __mmask64 exists,
+/// Of the elements from `at` on. Four positions a product: bytes of four rows are interleaved so that each
+/// lane holds one element's.
+ChunkSums sum_values(const uint8_t* high, const uint8_t* low, const HeadPages& values, uint32_t at,
                      uint32_t count, uint32_t head_dim) {
     static_assert(int64_t{127} * 127 * kContextMax <= INT32_MAX);
+    const __mmask64 exists = elements(head_dim, at / kChunk);
     __m512i h[4], l[4];
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
-    for (uint32_t first = 0; first < count; first += 4, values += size_t{4} * head_dim) {
+    const int8_t* row_at = nullptr;
+    for (uint32_t first = 0; first < count; first += 4, row_at += size_t{4} * head_dim) {
+        if (first % kPagePositions == 0) row_at = values.rows(first / kPagePositions, head_dim).codes + at;
         // Beyond the last position the weight is 0.
         const size_t last = count - first < 4 ? count - first - 1 : 3;
         const auto row = [&](size_t i) {
-            return _mm512_maskz_loadu_epi8(exists, values + (i < last ? i : last) * head_dim);
+            return _mm512_maskz_loadu_epi8(exists, row_at + (i < last ? i : last) * head_dim);
         };
         const __m512i r0 = row(0), r1 = row(1), r2 = row(2), r3 = row(3);
         const __m512i a = _mm512_unpacklo_epi8(r0, r1), b = _mm512_unpackhi_epi8(r0, r1);
@@ -266,15 +292,15 @@ void put_chunk(const ChunkSums& sums, const Scaling& scaling, uint32_t count, in
 
 }  // namespace
 
-void attention_head(const HeadQuery& query, const HeadRows& keys, const HeadRows& values, uint32_t count,
+void attention_head(const HeadQuery& query, const HeadPages& keys, const HeadPages& values, uint32_t count,
                     uint32_t head_dim, uint32_t fx, int32_t* out, Scratch& scratch) {
     const size_t padded = (size_t{count} + kKeysAtOnce - 1) / kKeysAtOnce * kKeysAtOnce;
     int64_t* const score = scratch.take_scores(padded);
     uint8_t* const high = scratch.take_bytes(2 * padded);
     uint8_t* const low = high + padded;
     const int64_t score_max = make_scores(query, keys, count, head_dim, score);
-    const int32_t e_min = smallest_exponent(values, count);
-    const Weights weights = make_weights(values, count, score_max, e_min, score);
+    const int32_t e_min = smallest_exponent(values, count, head_dim);
+    const Weights weights = make_weights(values, count, head_dim, score_max, e_min, score);
     const int largest_bits = bit_length(uint64_t(weights.largest)),
               b = largest_bits > 14 ? largest_bits - 14 : 0;
     split_weights(score, count, b, high, low);
@@ -284,8 +310,7 @@ void attention_head(const HeadQuery& query, const HeadRows& keys, const HeadRows
     const auto inverse = int64_t((uint64_t{1} << 55) / normal);
     const Scaling scaling{inverse, 23 + bits - b + e_min - int(fx)};
     for (uint32_t at = 0; at < head_dim; at += kChunk) {
-        const ChunkSums sums =
-            sum_values(high, low, values.codes + at, elements(head_dim, at / kChunk), count, head_dim);
+        const ChunkSums sums = sum_values(high, low, values, at, count, head_dim);
         put_chunk(sums, scaling, head_dim - at < kChunk ? head_dim - at : kChunk, out + at);
     }
 }

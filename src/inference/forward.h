@@ -1,43 +1,8 @@
 #pragma once
 
-#include "inference/model.h"
+#include "inference/sequence.h"
 
 namespace daidd::inference {
-
-/// The keys and values of the positions seen so far: all that a model remembers of a text.
-class Sequence {
-public:
-    /// Requires capacity <= model.dimensions().context. Memory for `capacity` positions is taken at once.
-    Sequence(const Model& model, uint32_t capacity);
-
-    uint32_t length() const { return length_; }
-    uint32_t capacity() const { return capacity_; }
-    /// Forgets all positions from `length` on. Requires length <= length().
-    void truncate(uint32_t length);
-
-    Sequence(Sequence&&) = default;
-    Sequence& operator=(Sequence&&) = default;
-    Sequence copy() const { return Sequence{*this}; }
-
-    struct Cache {
-        std::vector<int8_t> codes;      ///< (layer, head, position, head_dim)
-        std::vector<uint8_t> mantissa;  ///< (layer, head, position)
-        std::vector<int16_t> exponent;
-    };
-    Cache keys, values;
-
-    /// Where (layer, head, position 0) begins in mantissa and exponent; in codes times head_dim.
-    size_t at(uint32_t layer, uint32_t head) const { return (size_t{layer} * kv_heads_ + head) * capacity_; }
-    /// The forward pass has written the next `count` positions.
-    void advance(uint32_t count);
-
-private:
-    Sequence(const Sequence&) = default;
-
-    uint32_t length_ = 0;
-    uint32_t capacity_ = 0;
-    uint32_t kv_heads_ = 0;
-};
 
 /// Receives the rows of every trace tensor (protocol §3). Within one forward() the tensors come in order,
 /// each once, with the rows of all new positions together.
@@ -69,16 +34,39 @@ struct ForwardOptions {
     unsigned threads = 1;  ///< never changes a bit
 };
 
-enum class ForwardError { kNoTokens, kUnknownToken, kTooLong };
+enum class ForwardError {
+    kNoTokens,
+    kUnknownToken,
+    kTooLong,     ///< more than the rest of the sequence's capacity
+    kOutOfPages,  ///< the sequence's pool has too few pages left
+};
 std::string_view to_string(ForwardError error);
 
 /// Runs the tokens at positions length(), length() + 1, … of `sequence` and appends them to it. The result
 /// is int32 logits with fx() fraction bits, one row of `vocabulary` for each position asked for. Token by
-/// token, in chunks or all at once, with any backend and any number of threads: the same logits and trace.
-/// With a trace the head's codes are computed for every position, whatever `logits` says.
-/// Requires is_supported(backend) and a model built for it.
+/// token, in chunks, all at once or in a batch, with any backend and any number of threads: the same logits
+/// and trace. With a trace the head's codes are computed for every position, whatever `logits` says.
+/// An error leaves the sequence as it was. Requires is_supported(backend) and a model built for it.
 Result<std::vector<int32_t>, ForwardError> forward(const Model& model, Backend backend, Sequence& sequence,
                                                    std::span<const uint32_t> tokens,
                                                    const ForwardOptions& options = {});
+
+/// What a batch does for one sequence.
+struct BatchItem {
+    Sequence* sequence;
+    std::span<const uint32_t> tokens;
+    Logits logits = Logits::kLast;
+};
+
+/// One pass over all items, which reads the weights once: what forward() gives for each, one item's logits
+/// after the other's. No item changes another's. The first error of any item is the batch's, and then every
+/// sequence is as it was. Requires sequences that differ and at most kBatchRowsMax tokens in all.
+Result<std::vector<int32_t>, ForwardError> forward_batch(const Model& model, Backend backend,
+                                                         std::span<const BatchItem> items,
+                                                         unsigned threads = 1);
+
+/// Rows of one pass: heads · rows stays within 32 bits.
+inline constexpr size_t kBatchRowsMax = size_t{1} << 23;
+static_assert(kBatchRowsMax * kHeadsMax <= UINT32_MAX && kBatchRowsMax >= kContextMax);
 
 }  // namespace daidd::inference

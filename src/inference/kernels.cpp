@@ -51,11 +51,6 @@ void linear_rows(const Linear& linear, const PackedLinear*, const CodeRows& code
     }
 }
 
-void attend(const HeadQuery& query, const HeadRows& keys, const HeadRows& values, uint32_t count,
-            uint32_t head_dim, uint32_t fx, int32_t* out, Scratch&) {
-    attention_head(query, keys, values, count, head_dim, fx, out);
-}
-
 void add_row(std::span<const int32_t> a, std::span<const int32_t> b, std::span<int32_t> y) {
     for (size_t i = 0; i < y.size(); ++i) y[i] = add_element(a[i], b[i]);
 }
@@ -66,7 +61,28 @@ void swiglu_row(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
 
 }  // namespace
 
-const Kernels kScalarKernels = {quant_row, gain_row, norm_scale, linear_rows, attend, add_row, swiglu_row};
+void attend_copied(const HeadQuery& query, const HeadPages& keys, const HeadPages& values, uint32_t count,
+                   uint32_t head_dim, uint32_t fx, int32_t* out, Scratch& scratch) {
+    scratch.codes.resize(size_t{2} * count * head_dim);
+    scratch.exponents.resize(size_t{2} * count);
+    uint8_t* mantissas = scratch.take_bytes(size_t{2} * count);
+    const auto copied = [&](const HeadPages& pages, size_t first) -> HeadRows {
+        int8_t* codes = scratch.codes.data() + first * head_dim;
+        int16_t* exponents = scratch.exponents.data() + first;
+        for (uint32_t u = 0; u < count; u += kPagePositions) {
+            const HeadRows rows = pages.rows(u / kPagePositions, head_dim);
+            const uint32_t here = in_page(u, count);
+            std::copy_n(rows.codes, size_t{here} * head_dim, codes + size_t{u} * head_dim);
+            std::copy_n(rows.mantissa, here, mantissas + first + u);
+            std::copy_n(rows.exponent, here, exponents + u);
+        }
+        return {codes, mantissas + first, exponents};
+    };
+    attention_head(query, copied(keys, 0), copied(values, count), count, head_dim, fx, out);
+}
+
+const Kernels kScalarKernels = {quant_row,     gain_row, norm_scale, linear_rows,
+                                attend_copied, add_row,  swiglu_row};
 
 const Kernels& kernels_of(Backend backend) {
     assert(is_supported(backend));

@@ -4,6 +4,7 @@
 
 #include "inference/model.h"
 #include "inference/packed.h"
+#include "inference/pages.h"
 #include "inference/reference.h"
 
 namespace daidd::inference {
@@ -27,6 +28,8 @@ struct Scratch {
     std::vector<int64_t> scores;
     std::vector<int16_t> weights;
     std::vector<uint8_t> bytes;
+    std::vector<int8_t> codes;
+    std::vector<int16_t> exponents;
 
     /// At least `count` of whatever.
     uint8_t* take_bytes(size_t count);
@@ -43,12 +46,17 @@ struct Kernels {
     /// `packed` is null for the scalar backend.
     void (*linear)(const Linear& linear, const PackedLinear* packed, const CodeRows& codes,
                    uint32_t block_begin, uint32_t block_end, uint32_t fx, int32_t* y, Scratch& scratch);
-    void (*attention_head)(const HeadQuery& query, const HeadRows& keys, const HeadRows& values,
+    void (*attention_head)(const HeadQuery& query, const HeadPages& keys, const HeadPages& values,
                            uint32_t count, uint32_t head_dim, uint32_t fx, int32_t* out, Scratch& scratch);
     void (*add_row)(std::span<const int32_t> a, std::span<const int32_t> b, std::span<int32_t> y);
     /// `x` is gate ‖ up.
     void (*swiglu_row)(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y);
 };
+
+/// attention_head() of the reference over pages, copied together: the specification, and the way out for
+/// shapes that a fast kernel does not take.
+void attend_copied(const HeadQuery& query, const HeadPages& keys, const HeadPages& values, uint32_t count,
+                   uint32_t head_dim, uint32_t fx, int32_t* out, Scratch& scratch);
 
 const Kernels& kernels_of(Backend backend);
 extern const Kernels kScalarKernels;

@@ -13,6 +13,7 @@ EvalError error_of(ForwardError error) {
     case ForwardError::kNoTokens: return EvalError::kTooShort;
     case ForwardError::kUnknownToken: return EvalError::kUnknownToken;
     case ForwardError::kTooLong: return EvalError::kTooLong;
+    case ForwardError::kOutOfPages: break;  // sequences here have no budget
     }
     return EvalError::kTooLong;
 }

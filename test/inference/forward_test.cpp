@@ -4,42 +4,11 @@
 
 #include <cstring>
 
-#include "inference/random.h"
 #include "inference/reference.h"
-#include "inference/toy.h"
+#include "inference/toys.h"
 
 namespace daidd::inference {
 namespace {
-
-Model build(const ToyShape& shape) {
-    auto model = Model::build(make_toy(shape));
-    EXPECT_TRUE(model) << (model ? "" : model.error().text());
-    return *model;
-}
-
-ToyShape odd_toy() {
-    ToyShape shape = regtest_toy();
-    shape.dimensions = {.vocabulary = 275,
-                        .layers = 3,
-                        .dim = 52,
-                        .ffn = 91,
-                        .heads = 6,
-                        .kv_heads = 3,
-                        .head_dim = 10,
-                        .context = 300};
-    shape.fx = 16;
-    shape.bias = shape.gains = true;
-    shape.planes = 2;
-    shape.seed[0] = 7;
-    return shape;
-}
-
-std::vector<uint32_t> random_tokens(const Model& model, size_t count) {
-    Random random{count};
-    std::vector<uint32_t> tokens(count);
-    for (uint32_t& token : tokens) token = uint32_t(random.next() % model.dimensions().vocabulary);
-    return tokens;
-}
 
 struct Outcome {
     std::vector<int32_t> logits;

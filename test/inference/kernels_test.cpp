@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "inference/paged_head.h"
 #include "inference/random.h"
 
 namespace daidd::inference {
@@ -146,8 +147,10 @@ TEST_P(FastKernels, AttendTheSame) {
     Random random{5};
     for (int round = 0; round < 1500; ++round) {
         const auto head_dim = uint32_t(2 * random.in(1, 16) * (random.next() % 2 == 0 ? 8 : 1));
-        // Above 1024 positions the fast sums are widened in the middle.
-        const auto count = uint32_t(round % 100 == 0 ? random.in(1020, 2100) : random.in(1, 40));
+        // Pages end in the middle; above 1024 positions the fast sums are widened in the middle.
+        const auto count = uint32_t(round % 100 == 0 ? random.in(1020, 2100)
+                                    : round % 4 == 0 ? random.in(kPagePositions - 2, 2 * kPagePositions + 2)
+                                                     : random.in(1, 40));
         const auto fx = uint32_t(random.in(kFxMin, kFxMax));
         const int64_t e_low = random.in(-3, 30), e_high = random.in(e_low, 30);
         std::vector<int8_t> q(head_dim), k(size_t{count} * head_dim), v(k.size());
@@ -168,11 +171,13 @@ TEST_P(FastKernels, AttendTheSame) {
         }
         const HeadQuery query{q.data(), {int32_t(random.in(128, 255)), int32_t(random.in(-3, 30))}};
         std::vector<int32_t> out[2];
+        const PagedHead keys{{k.data(), km.data(), ke.data()}, count, head_dim};
+        const PagedHead values{{v.data(), vm.data(), ve.data()}, count, head_dim};
         for (int i = 0; i < 2; ++i) {
             out[i].resize(head_dim);
             (i == 0 ? scalar : *fast)
-                .attention_head(query, {k.data(), km.data(), ke.data()}, {v.data(), vm.data(), ve.data()},
-                                count, head_dim, fx, out[i].data(), scratch);
+                .attention_head(query, keys.pages(), values.pages(), count, head_dim, fx, out[i].data(),
+                                scratch);
         }
         ASSERT_EQ(out[0], out[1]) << "round " << round << " count " << count << " head_dim " << head_dim;
     }

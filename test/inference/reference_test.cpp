@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "inference/kernels.h"
+#include "inference/paged_head.h"
 #include "inference/random.h"
 
 namespace daidd::inference {
@@ -234,13 +235,13 @@ TEST(Attention, LongestContextOfLargestValues) {
     for (const int16_t exponent : {int16_t(24 + 14 - 41), int16_t(24 + 16 - 10)}) {
         const std::vector<int16_t> exponents(kContextMax, exponent);
         const HeadQuery query{q.data(), {255, exponent}};
-        const HeadRows rows{codes.data(), mantissa.data(), exponents.data()};
+        const PagedHead rows{{codes.data(), mantissa.data(), exponents.data()}, kContextMax, kHeadDim};
         for (const Backend backend : kBackends) {
             if (!is_supported(backend)) continue;
             std::vector<int32_t> out(kHeadDim);
             Scratch scratch;
-            kernels_of(backend).attention_head(query, rows, rows, kContextMax, kHeadDim, 14, out.data(),
-                                               scratch);
+            kernels_of(backend).attention_head(query, rows.pages(), rows.pages(), kContextMax, kHeadDim, 14,
+                                               out.data(), scratch);
             const double expected = -127.0 * 255 * std::ldexp(1.0, 14 - exponent);
             for (const int32_t o : out)
                 EXPECT_NEAR(o, std::max(-2147483647.0, expected), std::abs(expected) / 4000 + 1);

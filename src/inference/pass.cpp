@@ -1,0 +1,220 @@
+#include "inference/pass.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstring>
+
+namespace daidd::inference {
+
+static_assert(std::endian::native == std::endian::little, "trace rows are written as they lie in memory");
+
+void CodeWriter::put(size_t row, std::span<const int8_t> codes, const RowScale& scale) {
+    if (scale.amax == 0) return;  // an all-zero row is zero bytes
+    uint8_t* out = bytes_.data() + row * (width_ + kTailBytes);
+    std::memcpy(out, codes.data(), width_);
+    const auto e = uint16_t(int16_t(scale.scale.e));
+    const uint8_t tail[kTailBytes] = {uint8_t(scale.scale.m),    uint8_t(e),
+                                      uint8_t(e >> 8),           uint8_t(scale.index),
+                                      uint8_t(scale.index >> 8), uint8_t(scale.index >> 16),
+                                      uint8_t(scale.index >> 24)};
+    std::memcpy(out + width_, tail, kTailBytes);
+}
+
+Pass::Pass(const Model& model, Backend backend, std::span<const BatchItem> items, TraceSink* trace,
+           unsigned threads)
+    : model_{model},
+      kernels_{kernels_of(backend)},
+      packed_{backend == Backend::kScalar ? nullptr : model.packed()},
+      trace_{trace},
+      parallel_{threads},
+      scratch_(parallel_.size()),
+      values_(model.graph().ops.size()) {
+    assert(backend == Backend::kScalar || packed_ != nullptr);
+    assert(trace == nullptr || items.size() == 1);
+    for (const BatchItem& item : items) {
+        const uint32_t first = item.sequence->length(), begin = count();
+        items_.push_back({*item.sequence, begin, uint32_t(item.tokens.size())});
+        for (uint32_t t = 0; t < item.tokens.size(); ++t) {
+            rows_.push_back({item.tokens[t], first + t, uint32_t(items_.size() - 1)});
+            if (item.logits == Logits::kAll) wanted_.push_back(begin + t);
+        }
+        if (item.logits == Logits::kLast) wanted_.push_back(count() - 1);
+    }
+}
+
+std::vector<int32_t> Pass::run() {
+    find_last_uses();
+    make_rotations();
+    const auto& ops = model_.graph().ops;
+    for (size_t i = 0; i < ops.size(); ++i) {
+        step(i, ops[i]);
+        for (const uint16_t input : {ops[i].a, ops[i].b}) {
+            if (input != kNoIndex && last_use_[input] == i) release(values_[input]);
+        }
+    }
+    for (Item& item : items_) item.sequence.advance(item.count);
+    return std::move(values_.back().rows);
+}
+
+void Pass::step(size_t i, const Op& op) {
+    switch (op.op()) {
+    case OpKind::kEmbedding: return embed(i);
+    case OpKind::kNormQuant:
+    case OpKind::kQuant: return quantise(i, op);
+    case OpKind::kLinear: return linear(op, values_[op.a].codes, values_[i].rows);
+    case OpKind::kHead: return head(i, op);
+    case OpKind::kRopeQuant: return rope(i, op);
+    case OpKind::kAttention: return attend(i, op);
+    case OpKind::kAdd: return add(i, op);
+    case OpKind::kSwiglu: return swiglu(i, op);
+    }
+}
+
+void Pass::find_last_uses() {
+    const auto& ops = model_.graph().ops;
+    last_use_.assign(ops.size(), 0);
+    for (size_t i = 0; i < ops.size(); ++i) {
+        for (const uint16_t input : {ops[i].a, ops[i].b}) {
+            if (input != kNoIndex) last_use_[input] = i;
+        }
+    }
+}
+
+/// Buffers go round: fresh megabytes for every operation would cost page faults.
+void Pass::release(Value& value) {
+    if (value.rows.capacity() > 0) free_rows_.push_back(std::move(value.rows));
+    value = {};
+}
+
+std::vector<int32_t>& Pass::take_rows(size_t i, size_t size) {
+    auto& rows = values_[i].rows;
+    if (!free_rows_.empty()) {
+        rows = std::move(free_rows_.back());
+        free_rows_.pop_back();
+    }
+    rows.resize(size);
+    return rows;
+}
+
+void Pass::trace(uint16_t tensor, ByteView rows) {
+    trace_->rows(tensor, model_.plan().tensors[tensor], rows_.front().position, rows);
+}
+
+void Pass::trace_rows(size_t i) {
+    if (trace_ == nullptr) return;
+    const auto& rows = values_[i].rows;
+    trace(model_.plan().tensor[i], {reinterpret_cast<const uint8_t*>(rows.data()), 4 * rows.size()});
+}
+
+void Pass::embed(size_t i) {
+    const uint32_t dim = model_.dimensions().dim;
+    const Embedding& table = model_.parts().embedding;
+    auto& out = take_rows(i, size_t{count()} * dim);
+    for (uint32_t r = 0; r < count(); ++r) {
+        const uint32_t token = rows_[r].token;
+        const auto codes = table.codes.subspan(size_t{token} * dim, dim);
+        for (uint32_t c = 0; c < dim; ++c) {
+            out[size_t{r} * dim + c] =
+                embedding_element(codes[c], table.mw[token], table.ew[token], model_.fx());
+        }
+    }
+    trace_rows(i);
+}
+
+bool Pass::feeds_head_alone(size_t i) const {
+    const auto& ops = model_.graph().ops;
+    return i + 2 == ops.size() && ops.back().a == i;
+}
+
+void Pass::quantise(size_t i, const Op& op) {
+    const uint32_t width = model_.plan().width[i];
+    const int32_t q = q_of_planes(op.planes);
+    auto& in = values_[op.a].rows;
+    CodeRows& out = values_[i].codes;
+    out.resize(count(), width, op.planes);
+    // The head's codes are needed only where logits are, but a trace has them for every position.
+    const bool some = trace_ == nullptr && feeds_head_alone(i);
+    parallel_.run(some ? uint32_t(wanted_.size()) : count(),
+                  [&](uint32_t begin, uint32_t end, unsigned part) {
+                      for (uint32_t j = begin; j < end; ++j) {
+                          const uint32_t r = some ? wanted_[j] : j;
+                          quantise_row(op, row_of(in, r, width), q, r, out, part);
+                      }
+                  });
+    if (trace_ == nullptr) return;
+    for (uint8_t p = 0; p < op.planes; ++p) {
+        CodeWriter writer{count(), width};
+        for (uint32_t r = 0; r < count(); ++r) writer.put(r, out.plane(r, p), out.scales[r]);
+        trace(uint16_t(model_.plan().tensor[i] + p), writer.bytes());
+    }
+}
+
+void Pass::quantise_row(const Op& op, std::span<const int32_t> x, int32_t q, uint32_t r, CodeRows& out,
+                        unsigned part) {
+    std::span<const int32_t> y = x;
+    const Norm* norm = op.op() == OpKind::kNormQuant ? &model_.parts().norms[op.norm] : nullptr;
+    if (norm != nullptr && !norm->gq.empty()) {
+        auto& gained = scratch_[part].row;
+        gained.resize(x.size());
+        kernels_.gain_row(x, norm->gq, gained);
+        y = gained;
+    }
+    const auto low = op.planes == 2 ? out.plane(r, 1) : std::span<int8_t>{};
+    out.scales[r] = kernels_.quant_row(y, q, model_.fx(), out.plane(r, 0), low);
+    out.factors[r] = out.scales[r].scale;
+    if (norm != nullptr) {
+        out.factors[r] =
+            kernels_.norm_scale(x, out.scales[r].scale, model_.parts().epsilon, norm->ge, model_.fx());
+    }
+}
+
+void Pass::linear(const Op& op, const CodeRows& codes, std::vector<int32_t>& out) {
+    const Linear& weights = model_.linears()[op.linear];
+    const PackedLinear* packed = packed_ == nullptr ? nullptr : &packed_->linears[op.linear];
+    if (out.empty() && !free_rows_.empty()) {
+        out = std::move(free_rows_.back());
+        free_rows_.pop_back();
+    }
+    out.resize(size_t{codes.rows} * weights.n);
+    const uint32_t blocks = (weights.n + kPackColumns - 1) / kPackColumns;
+    parallel_.run(blocks, [&](uint32_t begin, uint32_t end, unsigned part) {
+        kernels_.linear(weights, packed, codes, begin, end, model_.fx(), out.data(), scratch_[part]);
+    });
+}
+
+void Pass::head(size_t i, const Op& op) {
+    if (wanted_.empty()) return;
+    const CodeRows& codes = values_[op.a].codes;
+    if (wanted_.size() == count()) return linear(op, codes, values_[i].rows);
+    CodeRows some;
+    some.resize(uint32_t(wanted_.size()), codes.width, codes.planes);
+    for (uint32_t j = 0; j < some.rows; ++j) {
+        for (uint32_t p = 0; p < codes.planes; ++p) {
+            std::ranges::copy(codes.plane(wanted_[j], p), some.plane(j, p).begin());
+        }
+        some.factors[j] = codes.factors[wanted_[j]];
+    }
+    linear(op, some, values_[i].rows);
+}
+
+void Pass::add(size_t i, const Op& op) {
+    const uint32_t width = model_.plan().width[i];
+    auto& out = take_rows(i, size_t{count()} * width);
+    each_row([&](uint32_t r, Scratch&) {
+        kernels_.add_row(row_of(values_[op.a].rows, r, width), row_of(values_[op.b].rows, r, width),
+                         row_of(out, r, width));
+    });
+    trace_rows(i);
+}
+
+void Pass::swiglu(size_t i, const Op& op) {
+    const uint32_t width = model_.plan().width[i];
+    auto& out = take_rows(i, size_t{count()} * width);
+    each_row([&](uint32_t r, Scratch&) {
+        kernels_.swiglu_row(row_of(values_[op.a].rows, r, 2 * size_t{width}), model_.fx(),
+                            row_of(out, r, width));
+    });
+}
+
+}  // namespace daidd::inference
