@@ -76,6 +76,33 @@ BENCHMARK(decode)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
+/// So many sequences, each one token, after 128 positions.
+void decode_batch(benchmark::State& state) {
+    const uint32_t before = 128;
+    Sequence first{smol_shape(), before + 1};
+    benchmark::DoNotOptimize(
+        forward(smol_shape(), best_backend(), first, tokens_of(before), {.logits = Logits::kNone}));
+    std::vector<Sequence> sequences;
+    for (int64_t i = 0; i < state.range(0); ++i) sequences.push_back(first.copy());
+    const auto token = tokens_of(1);
+    std::vector<BatchItem> items;
+    for (Sequence& sequence : sequences) items.push_back({&sequence, token});
+    for (auto _ : state) {
+        for (Sequence& sequence : sequences) sequence.truncate(before);
+        benchmark::DoNotOptimize(
+            forward_batch(smol_shape(), best_backend(), items, unsigned(state.range(1))));
+    }
+    tokens_per_second(state, sequences.size());
+}
+BENCHMARK(decode_batch)
+    ->Args({1, 1})
+    ->Args({4, 1})
+    ->Args({16, 1})
+    ->Args({16, 2})
+    ->Args({64, 1})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
 /// One query head over so many positions, in cache.
 void attention(benchmark::State& state) {
     const auto count = uint32_t(state.range(0));

@@ -53,6 +53,11 @@ void Sequence::adopt(std::span<const Page> pages) {
     length_ = uint32_t(pages.size()) * kPagePositions;
 }
 
+void Sequence::replace(size_t i, Page page) {
+    bases_[i] = page.get();
+    pages_[i] = std::move(page);
+}
+
 Sequence::Row Sequence::row(uint32_t layer, uint32_t head, Part part, uint32_t position) const {
     const PageLayout& layout = pool_.layout();
     const uint32_t at = position % kPagePositions, head_dim = layout.head_dim();

@@ -32,6 +32,8 @@ public:
     /// Whole pages, filled by another sequence of the same pool and model with the tokens that this one
     /// begins with, become its first positions. Requires length() == 0 and no more than fit into capacity().
     void adopt(std::span<const Page> pages);
+    /// Page i from now on; it holds the same, so the memory of ours is spared.
+    void replace(size_t i, Page page);
     /// Page i holds positions i · kPagePositions ….
     std::span<const Page> pages() const { return pages_; }
 

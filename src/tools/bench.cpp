@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "inference/batcher.h"
 #include "inference/forward.h"
 #include "inference/manifest.h"
 #include "tools/commands.h"
@@ -40,6 +42,36 @@ double mining_overhead(const Model& model, const std::vector<uint32_t>& tokens, 
     return mining_s / plain_s - 1;
 }
 
+/// Tokens a second of `batch` answers at once, without the time that their prompts take. They go on as `text`
+/// does, so that none ends early; the choice is made all the same.
+double batched_tokens_per_s(const Model& model, Backend backend, const BenchArguments& arguments,
+                            const std::vector<uint32_t>& text) {
+    const uint32_t prompt_tokens = arguments.prompt_tokens, answer_tokens = arguments.decode_tokens;
+    Batcher batcher{model,
+                    kZeroHash,
+                    {.page_bytes_max = SIZE_MAX,
+                     .sequences_max = arguments.batch,
+                     .rows_max = arguments.batch + prompt_tokens,
+                     .keep_prefixes = false,
+                     .backend = backend,
+                     .threads = arguments.threads}};
+    std::vector<uint32_t> answered(arguments.batch);
+    for (uint32_t i = 0; i < arguments.batch; ++i) {
+        // A step reads at least one prompt, so nobody answers more tokens before all do.
+        const auto added = batcher.add({.prompt = {text.begin(), text.begin() + prompt_tokens},
+                                        .tokens_max = answer_tokens + arguments.batch,
+                                        .choose = [&, i](std::span<const int32_t> logits) {
+                                            (void)sample(logits, {}, 0, model.fx());
+                                            return text[(prompt_tokens + answered[i]++) % text.size()];
+                                        }});
+        if (!added) throw std::logic_error{"the benchmark's own prompt is refused"};
+    }
+    while (std::ranges::find(answered, 0u) != answered.end()) batcher.step();
+    return arguments.batch * (answer_tokens - 1) / seconds_of([&] {
+               for (uint32_t i = 1; i < answer_tokens; ++i) batcher.step();
+           });
+}
+
 }  // namespace
 
 Outcome bench(const BenchArguments& arguments) {
@@ -50,7 +82,8 @@ Outcome bench(const BenchArguments& arguments) {
     const Model& model = loaded->model;
     const uint32_t prompt_tokens = arguments.prompt_tokens;
     const uint32_t positions = prompt_tokens + arguments.decode_tokens;
-    if (positions > model.dimensions().context)
+    const uint32_t longest = positions + (arguments.batch > 1 ? arguments.batch : 0);
+    if (longest > model.dimensions().context)
         return "model: its context is shorter than the benchmark's text";
     const auto text = loaded->tokenizer.encode(work::project_corpus().substr(0, 8192));
     // Bytes that a vocabulary lacks are left out, so a small one may leave little.
@@ -84,12 +117,15 @@ Outcome bench(const BenchArguments& arguments) {
         const auto& linear = model.linears()[operand.linear];
         multiply_adds += uint64_t{linear.n} * linear.k;
     }
-    const nlohmann::ordered_json json{{"backend", to_string(*backend)},
-                                      {"threads", arguments.threads},
-                                      {"prefill_tokens_per_s", prompt_tokens / prefill_s},
-                                      {"decode_tokens_per_s", arguments.decode_tokens / decode_s},
-                                      {"mining_pass_overhead", mining_overhead(model, prompt, plain_s)},
-                                      {"gemm_gops", 2e-9 * double(multiply_adds) * prompt_tokens / plain_s}};
+    nlohmann::ordered_json json{{"backend", to_string(*backend)},
+                                {"threads", arguments.threads},
+                                {"prefill_tokens_per_s", prompt_tokens / prefill_s},
+                                {"decode_tokens_per_s", arguments.decode_tokens / decode_s},
+                                {"mining_pass_overhead", mining_overhead(model, prompt, plain_s)},
+                                {"gemm_gops", 2e-9 * double(multiply_adds) * prompt_tokens / plain_s}};
+    if (arguments.batch > 1) {
+        json["batched_tokens_per_s"] = batched_tokens_per_s(model, *backend, arguments, text);
+    }
     if (arguments.json) {
         std::cout << json.dump() << "\n";
     } else {

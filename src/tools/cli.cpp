@@ -91,6 +91,8 @@ void add_others(CLI::App& app, Commands& commands) {
     auto* bench = app.add_subcommand("bench", "Speed of this machine");
     bench->add_option("model", commands.bench.model, "integer model file")->required();
     bench->add_option("--threads", commands.bench.threads)->check(CLI::Range(1, 64));
+    bench->add_option("--batch", commands.bench.batch, "also the speed of so many answers at once")
+        ->check(CLI::Range(1u, kBenchBatchMax));
     bench->add_option("--backend", commands.bench.backend, "scalar, avx2 or avx512");
     bench->add_flag("--json", commands.bench.json, "the same lines as one object");
 

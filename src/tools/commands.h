@@ -56,8 +56,10 @@ struct BenchArguments {
     unsigned threads = 1;
     uint32_t prompt_tokens = 128;
     uint32_t decode_tokens = 64;
+    uint32_t batch = 1;  ///< answers at once, 1 … kBenchBatchMax
     bool json = false;
 };
+inline constexpr uint32_t kBenchBatchMax = 256;
 Outcome bench(const BenchArguments& arguments);
 
 struct ChainSpecArguments {

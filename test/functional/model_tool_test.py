@@ -418,8 +418,13 @@ def bench(network):
     expect_equal(lines[:2], ["backend: scalar", "threads: 2"])
     expect_equal([line.split(": ")[0] for line in lines], list(shown))
 
-    short = converted(network, name="short.gguf", fields={"llama.context_length": (U32, 191)})
-    expect_failure("model: its context is shorter than the benchmark's text", "bench", short)
+    batched = succeed("bench", model, "-batch=3").splitlines()
+    expect_equal([line.split(": ")[0] for line in batched], [*shown, "batched_tokens_per_s"])
+    assert float(batched[-1].split(": ")[1]) > 0
+
+    for context, options in ((191, ()), (192 + 2, ("-batch=3",))):
+        short = converted(network, name="short.gguf", fields={"llama.context_length": (U32, context)})
+        expect_failure("model: its context is shorter than the benchmark's text", "bench", short, *options)
     silent = converted(network, name="silent.gguf", tokens=["!", *SPECIALS])
     expect_failure("model: its vocabulary leaves too little of the benchmark's text", "bench", silent)
 
