@@ -24,7 +24,7 @@ OUTSIDE = {
     "lmdb.h": {"store"},
     "secp256k1": {"crypto"},
     "cryptopp/": {"crypto"},
-    "nlohmann/": {"rpc", "cli", "node", "tools"},
+    "nlohmann/": {"rpc", "cli", "node", "import", "tools"},
     "spdlog/": {"util"},
     "fmt/": {"util"},
     "CLI/": {"node", "cli", "tools"},

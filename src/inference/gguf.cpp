@@ -82,6 +82,21 @@ auto find_by_name(const Items& items, const std::vector<size_t>& order, std::str
     return at != order.end() && name(items[*at]) == wanted ? &items[*at] : nullptr;
 }
 
+/// Bytes of a tensor's rows, each whole blocks; or what is wrong with its shape or type.
+Result<uint64_t, GgufReason> tensor_bytes(uint32_t type, const std::vector<uint64_t>& dims) {
+    if (dims.empty() || dims.size() > kGgufDimsMax) return Fail{GgufReason::kOverLimit};
+    uint64_t elements = 1;
+    for (const uint64_t dim : dims) {
+        if (dim == 0) return Fail{GgufReason::kBadShape};
+        if (dim > kGgufElementsMax / elements) return Fail{GgufReason::kOverLimit};
+        elements *= dim;
+    }
+    const auto block = gguf_block(type);
+    if (!block) return Fail{GgufReason::kUnknownType};
+    if (dims[0] % block->elements != 0) return Fail{GgufReason::kBadShape};
+    return elements / block->elements * block->bytes;
+}
+
 constexpr auto kFieldName = [](const GgufFile::Field& field) { return field.key; };
 constexpr auto kTensorName = [](const GgufTensor& tensor) { return tensor.name; };
 
@@ -224,24 +239,15 @@ private:
         if (error_) return;
         if (dim_count == 0 || dim_count > kGgufDimsMax) return fail(GgufReason::kOverLimit, name);
         GgufTensor tensor{.name = name, .dims = {}, .data = {}};
-        uint64_t elements = 1;
-        for (uint32_t i = 0; i < dim_count; ++i) {
-            const uint64_t dim = read_number(8, name);
-            if (error_) return;
-            if (dim == 0) return fail(GgufReason::kBadShape, name);
-            if (dim > kGgufElementsMax / elements) return fail(GgufReason::kOverLimit, name);
-            elements *= dim;
-            tensor.dims.push_back(dim);
-        }
+        for (uint32_t i = 0; i < dim_count; ++i) tensor.dims.push_back(read_number(8, name));
         const uint32_t type = read_u32(name);
         const uint64_t offset = read_number(8, name);
         if (error_) return;
-        const auto block = gguf_block(type);
-        if (!block) return fail(GgufReason::kUnknownType, name);
-        if (tensor.dims[0] % block->elements != 0) return fail(GgufReason::kBadShape, name);
+        const auto bytes = tensor_bytes(type, tensor.dims);
+        if (!bytes) return fail(bytes.error(), name);
         if (offset % alignment_ != 0) return fail(GgufReason::kBadAlignment, name);
         tensor.type = GgufType(type);
-        places_.push_back({offset, elements / block->elements * block->bytes});
+        places_.push_back({offset, *bytes});
         file_.tensors_.push_back(std::move(tensor));
     }
 
@@ -271,6 +277,23 @@ private:
 };
 
 Result<GgufFile, GgufError> GgufFile::parse(ByteView bytes) { return GgufParser{bytes}.parse(); }
+
+Result<GgufFile, GgufError> GgufFile::compose(std::vector<Field> fields, std::vector<GgufTensor> tensors) {
+    for (const GgufTensor& tensor : tensors) {
+        const auto bytes = tensor_bytes(uint32_t(tensor.type), tensor.dims);
+        const std::string name{tensor.name};
+        if (!bytes) return Fail{GgufError{bytes.error(), name}};
+        if (*bytes != tensor.data.size()) return Fail{GgufError{GgufReason::kBadShape, name}};
+    }
+    GgufFile file;
+    file.fields_ = std::move(fields);
+    file.tensors_ = std::move(tensors);
+    std::optional<std::string> twice;
+    file.fields_by_key_ = sorted_by_name(file.fields_, kFieldName, twice);
+    file.tensors_by_name_ = sorted_by_name(file.tensors_, kTensorName, twice);
+    if (twice) return Fail{GgufError{GgufReason::kDuplicate, *twice}};
+    return file;
+}
 
 const GgufValue* GgufFile::find_value(std::string_view key) const {
     const Field* field = find_by_name(fields_, fields_by_key_, key, kFieldName);

@@ -90,7 +90,15 @@ inline constexpr uint64_t kGgufElementsMax = uint64_t{1} << 48;
 /// outlive it.
 class GgufFile {
 public:
+    struct Field {
+        std::string_view key;
+        GgufValue value;
+    };
+
     static Result<GgufFile, GgufError> parse(ByteView bytes);
+    /// What parse would give for these, which look where they look. Refuses a name that occurs twice and a
+    /// tensor that has not as many bytes as its shape and type take, or no whole blocks.
+    static Result<GgufFile, GgufError> compose(std::vector<Field> fields, std::vector<GgufTensor> tensors);
 
     const GgufValue* find_value(std::string_view key) const;
     const GgufTensor* find_tensor(std::string_view name) const;
@@ -104,10 +112,6 @@ public:
     Result<const std::vector<std::string_view>*, GgufError> texts_at(std::string_view key) const;
     Result<const std::vector<uint64_t>*, GgufError> numbers_at(std::string_view key) const;
 
-    struct Field {
-        std::string_view key;
-        GgufValue value;
-    };
     /// Both in the order of the file.
     const std::vector<Field>& fields() const { return fields_; }
     const std::vector<GgufTensor>& tensors() const { return tensors_; }

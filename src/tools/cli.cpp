@@ -31,10 +31,9 @@ struct Commands {
 };
 
 void add_convert(CLI::App& app, Commands& commands) {
-    auto* convert =
-        app.add_subcommand("convert", "A GGUF model to integers; the same file gives the same bits");
+    auto* convert = app.add_subcommand("convert", "A model to integers; the same numbers give the same bits");
     convert
-        ->add_option("source", commands.convert.source, "GGUF file (F32, F16, BF16, Q8_0, Q4 to Q6, K types)")
+        ->add_option("source", commands.convert.source, "GGUF file, or Hugging Face directory (safetensors)")
         ->required();
     convert->add_option("target", commands.convert.target, "integer model file to write")->required();
     // By hand: CLI11 shows the numbers of an enumeration, which are no text.
