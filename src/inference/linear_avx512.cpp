@@ -56,10 +56,17 @@ inline __attribute__((always_inline)) void add_step(const int8_t* weights, size_
     }
 }
 
+/// Weights to bring near while others are multiplied: a line a step, each `stride` bytes after the last. They
+/// may lie behind the end of the matrix: what is only brought near need not exist.
+struct Ahead {
+    const int8_t* weights;
+    uint32_t stride;
+};
+
 /// The products of R rows with the 16 columns of each of B blocks. D steps at a time have sums of their own:
 /// a sum can take one product in five cycles only.
 template <uint32_t R, uint32_t B, uint32_t D>
-void multiply(const int8_t* weights, const uint8_t* codes, uint32_t steps, Sums& out) {
+void multiply(const int8_t* weights, const uint8_t* codes, uint32_t steps, Ahead ahead, Sums& out) {
     const size_t block_bytes = size_t{steps} * kStepBytes;
     __m512i sum[D][R][B];
 #pragma GCC unroll 32
@@ -71,7 +78,12 @@ void multiply(const int8_t* weights, const uint8_t* codes, uint32_t steps, Sums&
     for (; step + D <= steps; step += D) {
 #pragma GCC unroll 32
         for (uint32_t d = 0; d < D; ++d) {
-            if (D > 1) _mm_prefetch(reinterpret_cast<const char*>(weights) + kPrefetchBytes, _MM_HINT_T0);
+            if constexpr (D > 1) {
+                _mm_prefetch(reinterpret_cast<const char*>(weights) + kPrefetchBytes, _MM_HINT_T0);
+            } else {
+                _mm_prefetch(reinterpret_cast<const char*>(ahead.weights), _MM_HINT_T1);
+                ahead.weights += ahead.stride;
+            }
             add_step(weights, block_bytes, codes, sum[d]);
             weights += kStepBytes;
             codes += R * kPackDepth;
@@ -91,7 +103,8 @@ void multiply(const int8_t* weights, const uint8_t* codes, uint32_t steps, Sums&
     }
 }
 
-using Multiply = void (*)(const int8_t* weights, const uint8_t* codes, uint32_t steps, Sums& out);
+using Multiply = void (*)(const int8_t* weights, const uint8_t* codes, uint32_t steps, Ahead ahead,
+                          Sums& out);
 constexpr Multiply kNarrow[] = {multiply<1, 1, 4>, multiply<2, 1, 4>, multiply<3, 1, 4>, multiply<4, 1, 4>};
 constexpr Multiply kOneBlock[] = {multiply<5, 1, 1>,  multiply<6, 1, 1>, multiply<7, 1, 1>,
                                   multiply<8, 1, 1>,  multiply<9, 1, 1>, multiply<10, 1, 1>,
@@ -183,6 +196,10 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
     for (uint32_t first = 0; first < codes.rows; first += rows_at_once) {
         interleave(codes, first, count_at(first), steps, group_at(first));
     }
+    // The first group of rows waits for weights; so all groups bring the next blocks nearer, each its share.
+    const size_t block_bytes = size_t{kPackColumns} * w.depth;
+    const auto stride = uint32_t((kBlocksAtOnce * kStepBytes + groups - 1) / groups);
+    const size_t share = size_t{stride} * steps;
     Sums sums;
     for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
         const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
@@ -190,8 +207,9 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
             const uint32_t count = count_at(first), rows = count * planes;
             const uint32_t together = rows <= kRowsNarrow ? 1 : blocks;
             for (uint32_t b = 0; b < blocks; b += together) {
-                const int8_t* weights = w.weights.get() + size_t{block + b} * kPackColumns * w.depth;
-                multiply_of(rows, together)(weights, group_at(first), steps, sums);
+                const int8_t* weights = w.weights.get() + (block + b) * block_bytes;
+                const Ahead ahead{weights + together * block_bytes + first / rows_at_once * share, stride};
+                multiply_of(rows, together)(weights, group_at(first), steps, ahead, sums);
                 for (uint32_t i = 0; i < together; ++i) {
                     put_block(linear, w, codes, first, count, block + b + i, fx, sums.at[0][i], y);
                 }
