@@ -30,6 +30,9 @@ OUTSIDE = {
     "CLI/": {"node", "cli", "tools"},
     "pcre2.h": {"inference"},
     "openssl/": {"http", "p2p"},
+    "CL/": {"device"},
+    "cuda": {"device"},
+    "cublas": {"device"},
 }
 
 # Functions of their arguments alone: the same bits on every machine.
@@ -39,7 +42,7 @@ PURE_FORBIDDEN = {
     r"\bstd::(chrono::\w+_clock|time|rand|random_device|mt19937)\b": "clock or randomness",
     r"#include <(fstream|filesystem|ctime|random|cmath)>": "disk, clock or floats",
 }
-FLOAT_FREE = PURE | {"chain", "mempool", "wallet", "crypto", "store", "util"}
+FLOAT_FREE = PURE | {"device", "chain", "mempool", "wallet", "crypto", "store", "util"}
 
 LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK|for now|not implemented|placeholder)\b", re.IGNORECASE)
 PATHS = re.compile(r"(/work/|/home/\w|/root/)")
