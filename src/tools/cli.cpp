@@ -27,6 +27,7 @@ struct Commands {
     EvalArguments eval;
     TokenizeArguments tokenize;
     BenchArguments bench;
+    DevicesArguments devices;
     ChainSpecArguments chain_spec;
 };
 
@@ -93,7 +94,11 @@ void add_others(CLI::App& app, Commands& commands) {
     bench->add_option("--batch", commands.bench.batch, "also the speed of so many answers at once")
         ->check(CLI::Range(1u, kBenchBatchMax));
     bench->add_option("--backend", commands.bench.backend, "scalar, avx2 or avx512");
+    bench->add_option("--device", commands.bench.device, "opencl:N or cuda:N, as `devices` lists them");
     bench->add_flag("--json", commands.bench.json, "the same lines as one object");
+
+    auto* devices = app.add_subcommand("devices", "Accelerators, and whether they compute the right bits");
+    devices->add_flag("--json", commands.devices.json, "[{id, name, driver, memory_bytes, self_test}]");
 
     auto* spec =
         app.add_subcommand("chainspec", "A chain spec whose base model is this one, for daidd -chain=FILE");
@@ -113,7 +118,9 @@ Outcome dispatch(const std::string& name, const Commands& commands) {
     if (name == "run") return run(commands.run);
     if (name == "eval") return eval(commands.eval);
     if (name == "tokenize") return tokenize(commands.tokenize);
-    if (name == "bench") return bench(commands.bench);
+    if (name == "bench")
+        return commands.bench.device.empty() ? bench(commands.bench) : bench_device(commands.bench);
+    if (name == "devices") return devices(commands.devices);
     if (name == "chainspec") return chain_spec(commands.chain_spec);
     return "'" + name + "' is not available in this version";
 }

@@ -53,6 +53,7 @@ Outcome tokenize(const TokenizeArguments& arguments);
 
 struct BenchArguments {
     std::string model, backend;
+    std::string device;  ///< "opencl:0": that instead of a backend of the processor
     unsigned threads = 1;
     uint32_t prompt_tokens = 128;
     uint32_t decode_tokens = 64;
@@ -61,6 +62,14 @@ struct BenchArguments {
 };
 inline constexpr uint32_t kBenchBatchMax = 256;
 Outcome bench(const BenchArguments& arguments);
+/// The same text on `device`, and whether its logits are this processor's.
+Outcome bench_device(const BenchArguments& arguments);
+
+struct DevicesArguments {
+    bool json = false;
+};
+/// Every accelerator and what its self-test says.
+Outcome devices(const DevicesArguments& arguments);
 
 struct ChainSpecArguments {
     std::string model, name = "private";

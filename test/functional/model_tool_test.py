@@ -86,7 +86,7 @@ def write_text(network, content, name="text.txt"):
 def commands_are_known(_):
     code, output, errors = dai_model("--help")
     expect_equal((code, errors), (0, ""))
-    for command in ("convert", "inspect", "run", "eval", "tokenize", "bench", "chainspec"):
+    for command in ("convert", "inspect", "run", "eval", "tokenize", "bench", "devices", "chainspec"):
         assert f"\n  {command} " in output, command
         code, usage, errors = dai_model(command, "-help")
         expect_equal((code, errors), (0, ""))
@@ -136,6 +136,24 @@ def backends_are_named(network):
         for later in ("opencl", "cuda"):
             expect_failure(f"backend: {later} is not available in this version (known: scalar, avx2, avx512)", *command,
                            f"-backend={later}")
+
+
+def devices_are_named(network):
+    """Where there is one, its self-test passes and it gives the processor's logits."""
+    model = converted(network)
+    expect_failure("device: unknown 'gpu' (known: opencl:N, cuda:N)", "bench", model, "-device=gpu")
+    expect_failure("opencl:999: there is no OpenCL device 999", "bench", model, "-device=opencl:999")
+    devices = json.loads(succeed("devices", "-json"))
+    print(f"devices: {', '.join(d['name'] for d in devices) or 'none'}")
+    lines = succeed("devices")
+    for device in devices:
+        expect_equal((device["id"], device["self_test"]), (device["id"], "passed"))
+        assert f"{device['id']}: {device['name']}, " in lines, lines
+        shown = answer("bench", model, f"-device={device['id']}")
+        expect_equal(list(shown), ["device", "name", "prefill_tokens_per_s", "decode_tokens_per_s"])
+        expect_equal((shown["device"], shown["name"]), (device["id"], device["name"]))
+    if not any(device["id"].startswith("cuda") for device in devices):
+        assert "no CUDA device: " in lines, lines
 
 
 def files_that_are_not_there(network):
@@ -464,6 +482,7 @@ def models_of_another_vocabulary(network):
 
 
 if __name__ == "__main__":
-    main(commands_are_known, arguments_are_checked, backends_are_named, files_that_are_not_there, files_of_another_kind,
+    main(commands_are_known, arguments_are_checked, backends_are_named, devices_are_named,
+         files_that_are_not_there, files_of_another_kind,
          truncated_files, sources_that_cannot_be_converted, targets_that_cannot_be_written, convert, inspect, tokenize,
          run, run_at_the_context_s_end, evaluate, evaluate_choices, bench, chain_spec, models_of_another_vocabulary)
