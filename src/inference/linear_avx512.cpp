@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "inference/kernels_avx512.h"
-#include "inference/lanes_avx512.h"
+#include "inference/outputs_avx512.h"
 
 namespace daidd::inference::avx512 {
 
@@ -63,16 +63,22 @@ struct Ahead {
     uint32_t stride;
 };
 
-/// The products of R rows with the 16 columns of each of B blocks. D steps at a time have sums of their own:
-/// a sum can take one product in five cycles only.
+/// The products of R rows with the 16 columns of each of B blocks, less `offset`: what codes + 64 add to the
+/// sums of each column. D steps at a time have sums of their own: a sum can take one product in five cycles
+/// only.
 template <uint32_t R, uint32_t B, uint32_t D>
-void multiply(const int8_t* weights, const uint8_t* codes, uint32_t steps, Ahead ahead, Sums& out) {
+void multiply(const int8_t* weights, const uint8_t* codes, const int32_t* offset, uint32_t steps, Ahead ahead,
+              Sums& out) {
     const size_t block_bytes = size_t{steps} * kStepBytes;
     __m512i sum[D][R][B];
 #pragma GCC unroll 32
     for (uint32_t d = 0; d < D; ++d) {
 #pragma GCC unroll 32
-        for (uint32_t i = 0; i < R * B; ++i) sum[d][i / B][i % B] = _mm512_setzero_si512();
+        for (uint32_t i = 0; i < R * B; ++i) {
+            const __m512i zero = _mm512_setzero_si512();
+            sum[d][i / B][i % B] =
+                d == 0 ? _mm512_sub_epi32(zero, load(offset + i % B * kPackColumns)) : zero;
+        }
     }
     uint32_t step = 0;
     for (; step + D <= steps; step += D) {
@@ -103,8 +109,8 @@ void multiply(const int8_t* weights, const uint8_t* codes, uint32_t steps, Ahead
     }
 }
 
-using Multiply = void (*)(const int8_t* weights, const uint8_t* codes, uint32_t steps, Ahead ahead,
-                          Sums& out);
+using Multiply = void (*)(const int8_t* weights, const uint8_t* codes, const int32_t* offset, uint32_t steps,
+                          Ahead ahead, Sums& out);
 constexpr Multiply kNarrow[] = {multiply<1, 1, 4>, multiply<2, 1, 4>, multiply<3, 1, 4>, multiply<4, 1, 4>};
 constexpr Multiply kOneBlock[] = {multiply<5, 1, 1>,  multiply<6, 1, 1>, multiply<7, 1, 1>,
                                   multiply<8, 1, 1>,  multiply<9, 1, 1>, multiply<10, 1, 1>,
@@ -118,68 +124,6 @@ Multiply multiply_of(uint32_t rows, uint32_t blocks) {
     assert(rows > 0 && rows <= kRowsAtOnce);
     if (rows <= kRowsNarrow) return kNarrow[rows - 1];
     return (blocks == 1 ? kOneBlock : kTwoBlocks)[rows - kRowsNarrow - 1];
-}
-
-/// What all rows share in eight outputs, in int64 lanes.
-struct Columns {
-    __m512i offset, mw, shift, bias;
-
-    Columns(const PackedLinear& w, uint32_t column, uint32_t fx) {
-        const auto wide = [](const std::vector<int32_t>& values, uint32_t at) {
-            return _mm512_cvtepi32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(&values[at])));
-        };
-        offset = wide(w.offset, column);
-        mw = wide(w.mw, column);
-        shift = _mm512_sub_epi64(wide(w.ew, column), _mm512_set1_epi64(int64_t{fx} + 1));
-        const __m512i b = wide(w.bias, column);
-        bias = _mm512_add_epi64(_mm512_add_epi64(b, b), _mm512_set1_epi64(1));
-    }
-};
-
-__m512i wide_sums(const int32_t* at, __m512i offset) {
-    const __m256i sum = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
-    return _mm512_sub_epi64(_mm512_cvtepi32_epi64(sum), offset);
-}
-
-/// Eight outputs before they saturate; all shifts are within 1 … 62. With s one less than the shift,
-/// rsh + bias = ((v >> s) + 2 · bias + 1) >> 1.
-__m512i outputs(const int32_t* high, const int32_t* low, Scale factor, const Columns& c) {
-    const __m512i multiplier = _mm512_mul_epu32(c.mw, _mm512_set1_epi64(factor.m));  // < 2^24
-    __m512i v = _mm512_mul_epi32(wide_sums(high, c.offset), multiplier);
-    if (low != nullptr) {
-        const __m512i l = _mm512_mul_epi32(wide_sums(low, c.offset), multiplier);
-        v = _mm512_add_epi64(_mm512_slli_epi64(v, 7), l);
-    }
-    v = _mm512_srav_epi64(v, _mm512_add_epi64(c.shift, _mm512_set1_epi64(factor.e)));
-    return _mm512_srai_epi64(_mm512_add_epi64(v, c.bias), 1);
-}
-
-/// Rows [first, first + count) of the outputs of one block.
-void put_block(const Linear& linear, const PackedLinear& w, const CodeRows& codes, uint32_t first,
-               uint32_t count, uint32_t block, uint32_t fx, const int32_t* sums, int32_t* y) {
-    constexpr size_t kRowSums = size_t{kBlocksAtOnce} * kPackColumns;
-    const uint32_t column = block * kPackColumns, columns = std::min(kPackColumns, linear.n - column);
-    const Columns left{w, column, fx}, right{w, column + 8, fx};
-    for (uint32_t r = 0; r < count; ++r) {
-        const Scale factor = codes.factors[first + r];
-        const int32_t* high = sums + r * codes.planes * kRowSums;
-        const int32_t* low = codes.planes == 2 ? high + kRowSums : nullptr;
-        int32_t* out = y + size_t{first + r} * linear.n + column;
-        const int32_t shift = factor.e - int32_t(fx);
-        if (shift + w.ew_min >= 1 && shift + w.ew_max <= 62) {
-            const __m512i first_half = outputs(high, low, factor, left);
-            const __m512i second_half = outputs(high + 8, low == nullptr ? nullptr : low + 8, factor, right);
-            _mm512_mask_storeu_epi32(out, first_lanes(columns), sat_halves(first_half, second_half));
-            continue;
-        }
-        for (uint32_t c = 0; c < columns; ++c) {
-            const int32_t offset = w.offset[column + c];
-            int64_t sum = high[c] - offset;
-            if (low != nullptr) sum = 128 * sum + (low[c] - offset);
-            out[c] = linear_output(sum, factor, linear.mw[column + c], linear.ew[column + c],
-                                   w.bias[column + c], fx);
-        }
-    }
 }
 
 }  // namespace
@@ -203,15 +147,20 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
     Sums sums;
     for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
         const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
+        const OutputBlock outputs[] = {{linear, w, block, fx}, {linear, w, block + blocks - 1, fx}};
         for (uint32_t first = 0; first < codes.rows; first += rows_at_once) {
             const uint32_t count = count_at(first), rows = count * planes;
             const uint32_t together = rows <= kRowsNarrow ? 1 : blocks;
             for (uint32_t b = 0; b < blocks; b += together) {
                 const int8_t* weights = w.weights.get() + (block + b) * block_bytes;
                 const Ahead ahead{weights + together * block_bytes + first / rows_at_once * share, stride};
-                multiply_of(rows, together)(weights, group_at(first), steps, ahead, sums);
+                const int32_t* offset = &w.offset[size_t{block + b} * kPackColumns];
+                multiply_of(rows, together)(weights, group_at(first), offset, steps, ahead, sums);
                 for (uint32_t i = 0; i < together; ++i) {
-                    put_block(linear, w, codes, first, count, block + b + i, fx, sums.at[0][i], y);
+                    const OutputBlock& to = outputs[b + i];
+                    to.put(count, &codes.factors[first], sums.at[0][i], planes == 2 ? sums.at[1][i] : nullptr,
+                           size_t{planes} * kBlocksAtOnce * kPackColumns,
+                           y + size_t{first} * linear.n + to.column());
                 }
             }
         }
