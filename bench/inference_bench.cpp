@@ -4,6 +4,7 @@
 #include "inference/forward.h"
 #include "inference/kernels.h"
 #include "inference/manifest.h"
+#include "inference/mined.h"
 #include "inference/noised.h"
 #include "inference/toy.h"
 
@@ -189,6 +190,82 @@ void noised(benchmark::State& state) {
         benchmark::Counter(double(state.iterations()) * groups * 256 * k, benchmark::Counter::kIsRate);
 }
 BENCHMARK(noised)->Arg(1)->Arg(8)->Unit(benchmark::kMicrosecond);
+
+/// Codes and weights of a shape; what the numbers are does not matter.
+struct Product {
+    std::vector<int8_t> weights;
+    std::vector<uint16_t> mw;
+    std::vector<uint8_t> ew;
+    Linear linear;
+    CodeRows codes;
+    PackedLinear packed;
+
+    Product(uint32_t n, uint32_t k, uint32_t rows, uint32_t planes)
+        : weights(size_t{n} * k, 3), mw(n, 600), ew(n, 20) {
+        linear = {.name = "", .n = n, .k = k, .weights = weights, .mw = mw, .ew = ew, .bias = {}};
+        codes.resize(rows, k, planes);
+        std::fill(codes.codes.begin(), codes.codes.end(), int8_t{5});
+        std::fill(codes.factors.begin(), codes.factors.end(), Scale{8000, 40});
+        packed = pack_linear(linear);
+    }
+    void count(benchmark::State& state) const {
+        state.counters["multiply-adds/s"] =
+            benchmark::Counter(double(state.iterations()) * codes.rows * codes.planes * linear.n * linear.k,
+                               benchmark::Counter::kIsRate);
+    }
+};
+
+void shapes(benchmark::internal::Benchmark* bench) {
+    bench->ArgNames({"n", "k", "rows", "planes"})->Unit(benchmark::kMicrosecond);
+    bench->Args({3072, 576, 64, 1})->Args({3072, 576, 512, 2})->Args({576, 1536, 512, 2});
+    bench->Args({1024, 4096, 512, 1});
+}
+
+void product(benchmark::State& state) {
+    const Product p{uint32_t(state.range(0)), uint32_t(state.range(1)), uint32_t(state.range(2)),
+                    uint32_t(state.range(3))};
+    std::vector<int32_t> y(size_t{p.codes.rows} * p.linear.n);
+    Scratch scratch;
+    for (auto _ : state) {
+        kernels_of(best_backend())
+            .linear(p.linear, &p.packed, p.codes, 0, p.packed.blocks, 14, y.data(), scratch);
+        benchmark::DoNotOptimize(y.data());
+    }
+    p.count(state);
+}
+BENCHMARK(product)->Apply(shapes);
+
+/// Noise that costs nothing and folds that nobody looks at.
+class NoTickets final : public TicketDrawer {
+public:
+    explicit NoTickets(uint32_t rows) : rows_{rows} {}
+    std::vector<int8_t> noise(const MinedSlice& slice) override {
+        return std::vector<int8_t>(size_t{rows_} * slice.step, 9);
+    }
+    void draw(const MinedSlice&, uint32_t, uint32_t, std::span<const uint32_t> words, unsigned) override {
+        benchmark::DoNotOptimize(words.data());
+    }
+
+private:
+    uint32_t rows_;
+};
+
+/// The same product, noised, folded and peeled.
+void mined_product(benchmark::State& state) {
+    const Product p{uint32_t(state.range(0)), uint32_t(state.range(1)), uint32_t(state.range(2)),
+                    uint32_t(state.range(3))};
+    std::vector<int32_t> y(size_t{p.codes.rows} * p.linear.n);
+    Parallel parallel{1};
+    std::vector<Scratch> scratch(1);
+    NoTickets drawer{p.codes.rows};
+    for (auto _ : state) {
+        mined_linear({p.linear, &p.packed, 0, 14}, best_backend(), p.codes, drawer, parallel, scratch,
+                     y.data());
+        benchmark::DoNotOptimize(y.data());
+    }
+    p.count(state);
+}
+BENCHMARK(mined_product)->Apply(shapes);
 
 void model_root(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(ModelTree(smol_shape(), 1024).root());

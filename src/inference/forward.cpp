@@ -19,7 +19,7 @@ std::optional<ForwardError> check_item(const Model& model, const BatchItem& item
 }
 
 Result<std::vector<int32_t>, ForwardError> run(const Model& model, Backend backend,
-                                               std::span<const BatchItem> items, TraceSink* trace,
+                                               std::span<const BatchItem> items, const Watchers& watchers,
                                                unsigned threads) {
     if (items.empty()) return Fail{ForwardError::kNoTokens};
     size_t rows = 0;
@@ -33,7 +33,7 @@ Result<std::vector<int32_t>, ForwardError> run(const Model& model, Backend backe
         for (const BatchItem& other : items) other.sequence->truncate(other.sequence->length());
         return Fail{ForwardError::kOutOfPages};
     }
-    return Pass{model, backend, items, trace, threads}.run();
+    return Pass{model, backend, items, watchers, threads}.run();
 }
 
 }  // namespace
@@ -56,12 +56,13 @@ Result<std::vector<int32_t>, ForwardError> forward(const Model& model, Backend b
                                                    std::span<const uint32_t> tokens,
                                                    const ForwardOptions& options) {
     const BatchItem item{&sequence, tokens, options.logits};
-    return run(model, backend, {&item, 1}, options.trace, options.threads);
+    assert(options.tickets == nullptr || (options.trace != nullptr && options.logits != Logits::kLast));
+    return run(model, backend, {&item, 1}, {options.trace, options.tickets}, options.threads);
 }
 
 Result<std::vector<int32_t>, ForwardError> forward_batch(const Model& model, Backend backend,
                                                          std::span<const BatchItem> items, unsigned threads) {
-    return run(model, backend, items, nullptr, threads);
+    return run(model, backend, items, {}, threads);
 }
 
 }  // namespace daidd::inference

@@ -26,11 +26,16 @@ public:
     std::vector<Bytes> tensors;
 };
 
+class TicketDrawer;  // mined.h
+
 enum class Logits : uint8_t { kNone, kLast, kAll };
 
 struct ForwardOptions {
     Logits logits = Logits::kLast;
     TraceSink* trace = nullptr;
+    /// Draws tickets from every mined product, the head's whatever `logits` says. Requires a trace, whole
+    /// groups of 16 positions and not Logits::kLast.
+    TicketDrawer* tickets = nullptr;
     unsigned threads = 1;  ///< never changes a bit
 };
 

@@ -31,6 +31,11 @@ int64_t* Scratch::take_scores(size_t count) {
     return scores.data();
 }
 
+Scratch::Line* Scratch::take_lines(size_t count) {
+    if (lines.size() < count) lines.resize(count);
+    return lines.data();
+}
+
 namespace {
 
 void gain_row(std::span<const int32_t> x, std::span<const int32_t> gq, std::span<int32_t> y) {

@@ -24,16 +24,21 @@ struct CodeRows {
 
 /// Memory that one thread reuses from call to call.
 struct Scratch {
+    struct alignas(64) Line {
+        int32_t at[16];
+    };
     std::vector<int32_t> row;
     std::vector<int64_t> scores;
     std::vector<int16_t> weights;
     std::vector<uint8_t> bytes;
     std::vector<int8_t> codes;
     std::vector<int16_t> exponents;
+    std::vector<Line> lines;
 
     /// At least `count` of whatever.
     uint8_t* take_bytes(size_t count);
     int64_t* take_scores(size_t count);
+    Line* take_lines(size_t count);
 };
 
 /// The operations that take time, one implementation a backend; contracts as in reference.h.

@@ -108,6 +108,7 @@ Result<Model, ModelError> Model::build(ModelParts parts, Backend backend) {
     auto state = std::make_shared<State>();
     state->parts = std::move(parts);
     state->plan = *std::move(plan);
+    state->backend = backend;
     if (backend != Backend::kScalar) state->packed = pack_model(state->parts);
     return Model{std::move(state)};
 }

@@ -132,6 +132,7 @@ public:
     const std::vector<Linear>& linears() const { return state_->parts.linears; }
     uint32_t fx() const { return state_->parts.fx; }
 
+    Backend backend() const { return state_->backend; }  ///< the one it was built for
     /// Null unless built for a backend that wants it.
     const PackedModel* packed() const { return state_->packed.get(); }
 
@@ -139,6 +140,7 @@ private:
     struct State {
         ModelParts parts;
         Plan plan;
+        Backend backend = Backend::kScalar;
         std::shared_ptr<const PackedModel> packed;
     };
     explicit Model(std::shared_ptr<const State> state) : state_{std::move(state)} {}

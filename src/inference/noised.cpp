@@ -1,5 +1,6 @@
 #include "inference/noised.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cassert>
@@ -15,6 +16,31 @@ uint32_t step_for(uint32_t k) {
     if (k < 1024) return 32;
     if (k < 4096) return 64;
     return 128;
+}
+
+std::vector<Slice> slices(uint32_t k) {
+    assert(k > 0 && k <= kDepthMax);
+    std::vector<Slice> result;
+    for (uint32_t start = 0; start < k; start += kSliceColumns)
+        result.push_back({.start = start, .columns = std::min(kSliceColumns, k - start)});
+    return result;
+}
+
+bool gives_tickets(const Slice& slice) { return slice.columns % step_for(slice.columns) == 0; }
+
+void add_noise(const int8_t* codes, size_t stride, const Slice& slice, std::span<const int8_t> noise,
+               int8_t* noised) {
+    const size_t r = noise.size() / kTile, columns = slice.columns;
+    assert(r > 0 && columns % r == 0);
+    for (size_t u = 0; u < kTile; ++u, noised += columns) {
+        const int8_t* clean = codes + u * stride + slice.start;
+        // The noise starts again every r columns: doubled until it fills the row, it is added in one go.
+        std::copy_n(noise.begin() + ptrdiff_t(u * r), r, noised);
+        for (size_t filled = r; filled < columns; filled *= 2) {
+            std::copy_n(noised, std::min(filled, columns - filled), noised + filled);
+        }
+        for (size_t t = 0; t < columns; ++t) noised[t] = int8_t(noised[t] + clean[t]);
+    }
 }
 
 namespace {

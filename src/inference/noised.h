@@ -17,6 +17,23 @@ inline constexpr uint32_t kStepMax = 128;
 /// Fold step r by the slice's K.
 uint32_t step_for(uint32_t k);
 
+/// A run of columns of one product; tickets are drawn a slice at a time.
+struct Slice {
+    uint32_t start = 0;
+    uint32_t columns = 0;
+    bool operator==(const Slice&) const = default;
+};
+/// Columns [0, k) cut into slices of 4096, the rest a slice of its own. Requires 0 < k <= 32,768.
+std::vector<Slice> slices(uint32_t k);
+/// A slice whose columns are not whole fold steps gives no tickets.
+bool gives_tickets(const Slice& slice);
+
+/// A': 16 rows of slice.columns numbers, clean code + E[row][column mod r] where columns count from the
+/// slice's start. Row u of the codes begins at codes[u · stride]; E is `noise`, 16 rows of r = noise.size() /
+/// 16 numbers. Requires codes and noise in [−64, 63], slice.columns mod r == 0.
+void add_noise(const int8_t* codes, size_t stride, const Slice& slice, std::span<const int8_t> noise,
+               int8_t* noised);
+
 /// Groups of 16 noised rows A', kept in the order their backend reads them: made once for all tiles of
 /// weights.
 class NoisedRows {

@@ -21,17 +21,19 @@ void CodeWriter::put(size_t row, std::span<const int8_t> codes, const RowScale& 
     std::memcpy(out + width_, tail, kTailBytes);
 }
 
-Pass::Pass(const Model& model, Backend backend, std::span<const BatchItem> items, TraceSink* trace,
+Pass::Pass(const Model& model, Backend backend, std::span<const BatchItem> items, const Watchers& watchers,
            unsigned threads)
     : model_{model},
+      backend_{backend},
       kernels_{kernels_of(backend)},
       packed_{backend == Backend::kScalar ? nullptr : model.packed()},
-      trace_{trace},
+      trace_{watchers.trace},
+      tickets_{watchers.tickets},
       parallel_{threads},
       scratch_(parallel_.size()),
       values_(model.graph().ops.size()) {
     assert(backend == Backend::kScalar || packed_ != nullptr);
-    assert(trace == nullptr || items.size() == 1);
+    assert((trace_ == nullptr && tickets_ == nullptr) || items.size() == 1);
     for (const BatchItem& item : items) {
         const uint32_t first = item.sequence->length(), begin = count();
         items_.push_back({*item.sequence, begin, uint32_t(item.tokens.size())});
@@ -177,15 +179,29 @@ void Pass::linear(const Op& op, const CodeRows& codes, std::vector<int32_t>& out
         free_rows_.pop_back();
     }
     out.resize(size_t{codes.rows} * weights.n);
+    if (tickets_ != nullptr) return mine(op, codes, out.data());
     const uint32_t blocks = (weights.n + kPackColumns - 1) / kPackColumns;
     parallel_.run(blocks, [&](uint32_t begin, uint32_t end, unsigned part) {
         kernels_.linear(weights, packed, codes, begin, end, model_.fx(), out.data(), scratch_[part]);
     });
 }
 
+void Pass::mine(const Op& op, const CodeRows& codes, int32_t* out) {
+    const auto& operands = model_.plan().operands;
+    const auto first = std::ranges::find(operands, op.linear, &Operand::linear);
+    mined_linear({.linear = model_.linears()[op.linear],
+                  .packed = packed_ == nullptr ? nullptr : &packed_->linears[op.linear],
+                  .first_operand = uint16_t(first - operands.begin()),
+                  .fx = model_.fx()},
+                 backend_, codes, *tickets_, parallel_, scratch_, out);
+}
+
 void Pass::head(size_t i, const Op& op) {
-    if (wanted_.empty()) return;
     const CodeRows& codes = values_[op.a].codes;
+    if (wanted_.empty()) {
+        if (tickets_ != nullptr) mine(op, codes, nullptr);
+        return;
+    }
     if (wanted_.size() == count()) return linear(op, codes, values_[i].rows);
     CodeRows some;
     some.resize(uint32_t(wanted_.size()), codes.width, codes.planes);

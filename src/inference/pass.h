@@ -2,16 +2,23 @@
 
 #include "inference/forward.h"
 #include "inference/kernels.h"
+#include "inference/mined.h"
 #include "inference/parallel.h"
 
 namespace daidd::inference {
+
+/// Who looks on; both may be null, and are for one item only.
+struct Watchers {
+    TraceSink* trace = nullptr;
+    TicketDrawer* tickets = nullptr;
+};
 
 /// One pass: walks the graph, each operation over all rows of all items. Linears, norms and sums see rows
 /// alone; only pass_attention.cpp knows which sequence and position a row belongs to. Of this folder alone.
 class Pass {
 public:
-    /// `trace` may be null and is for one item only. Requires valid tokens and reserved positions.
-    Pass(const Model& model, Backend backend, std::span<const BatchItem> items, TraceSink* trace,
+    /// Requires valid tokens and reserved positions.
+    Pass(const Model& model, Backend backend, std::span<const BatchItem> items, const Watchers& watchers,
          unsigned threads);
 
     /// Logits of the rows that were asked for, in order.
@@ -45,6 +52,7 @@ private:
     void quantise_row(const Op& op, std::span<const int32_t> x, int32_t q, uint32_t r, CodeRows& out,
                       unsigned part);
     void linear(const Op& op, const CodeRows& codes, std::vector<int32_t>& out);
+    void mine(const Op& op, const CodeRows& codes, int32_t* out);
     void head(size_t i, const Op& op);
     void add(size_t i, const Op& op);
     void swiglu(size_t i, const Op& op);
@@ -66,9 +74,11 @@ private:
     uint32_t count() const { return uint32_t(rows_.size()); }
 
     const Model& model_;
+    const Backend backend_;
     const Kernels& kernels_;
     const PackedModel* packed_;
     TraceSink* trace_;
+    TicketDrawer* tickets_;
     std::vector<Item> items_;
     std::vector<Row> rows_;
     std::vector<uint32_t> wanted_;  // rows whose logits are asked for

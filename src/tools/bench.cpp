@@ -6,6 +6,7 @@
 #include "inference/batcher.h"
 #include "inference/forward.h"
 #include "inference/manifest.h"
+#include "inference/mined.h"
 #include "tools/commands.h"
 #include "tools/model_file.h"
 #include "work/mine.h"
@@ -22,8 +23,32 @@ double seconds_of(const std::function<void()>& work) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-/// A mining pass (trace, tickets) over `tokens`, as a factor of the plain pass over them, less one.
-double mining_overhead(const Model& model, const std::vector<uint32_t>& tokens, double plain_s) {
+/// The best of a few runs.
+double best_seconds_of(int rounds, const std::function<void()>& work) {
+    double best_s = 1e9;
+    for (int round = 0; round < rounds; ++round) best_s = std::min(best_s, seconds_of(work));
+    return best_s;
+}
+
+/// Throws rows and folds away, and its noise costs nothing: what is left is the forward pass itself.
+class NoTickets final : public TraceSink, public TicketDrawer {
+public:
+    explicit NoTickets(size_t rows) : rows_{rows} {}
+    void rows(uint16_t, const TensorInfo&, uint32_t, ByteView) override {}
+    std::vector<int8_t> noise(const MinedSlice& slice) override {
+        return std::vector<int8_t>(rows_ * slice.step, 9);
+    }
+    void draw(const MinedSlice&, uint32_t, uint32_t, std::span<const uint32_t>, unsigned) override {}
+
+private:
+    size_t rows_;
+};
+
+/// What mining adds to the plain pass over `tokens` (logits for every position), part by part, as shares of
+/// it.
+nlohmann::ordered_json mining_overhead(const Model& model, const std::vector<uint32_t>& tokens,
+                                       unsigned threads) {
+    constexpr int kRounds = 3;
     const auto unit_tokens = uint32_t(tokens.size());
     const ModelTree tree{model, unit_tokens, 2};
     consensus::Params params = consensus::regtest_params();
@@ -33,13 +58,38 @@ double mining_overhead(const Model& model, const std::vector<uint32_t>& tokens, 
     work::Content content;
     content.tokens = tokens;
     content.source.receipt = tokens;
-    const double mining_s = seconds_of([&] {
-        const auto run = work::run_unit(model, params.models[0].manifest, preimage, content, 1);
-        // A target of zero: no ticket wins, so all of them are drawn.
-        const auto win = work::find_win(model, params, kZeroHash, {}, *run, {run}, {}, &tree);
-        if (win) throw std::logic_error{"a ticket won under a target of zero"};
-    });
-    return mining_s / plain_s - 1;
+    const auto pass = [&](const ForwardOptions& options) {
+        return best_seconds_of(kRounds, [&] {
+            Sequence sequence{model, unit_tokens};
+            (void)forward(model, model.backend(), sequence, tokens, options);
+        });
+    };
+    const auto unit = [&](const work::Drawing* drawing) {
+        return best_seconds_of(kRounds, [&] {
+            const auto run =
+                work::run_unit(model, params.models[0].manifest, preimage, content, threads, drawing);
+            // A target of zero: no ticket wins, so all of them are drawn.
+            if (drawing != nullptr && work::find_win(model, params, kZeroHash, {}, *run, {run}, {}, &tree)) {
+                throw std::logic_error{"a ticket won under a target of zero"};
+            }
+        });
+    };
+    NoTickets nothing{tokens.size()};
+    const work::Drawing drawing;
+    const double plain_s = pass({.logits = Logits::kAll, .threads = threads});
+    // A unit makes no logits, but its tickets are drawn from the head's product too.
+    const double no_head_s = pass({.logits = Logits::kNone, .threads = threads});
+    const double traced_s = pass({.logits = Logits::kNone, .trace = &nothing, .threads = threads});
+    const double folded_s =
+        pass({.logits = Logits::kNone, .trace = &nothing, .tickets = &nothing, .threads = threads});
+    const double hashed_s = unit(nullptr), mined_s = unit(&drawing);
+    const auto share = [plain_s](double seconds) { return seconds / plain_s; };
+    return {{"plain_pass_tokens_per_s", unit_tokens / plain_s},
+            {"mining_pass_overhead", share(mined_s - plain_s)},
+            {"overhead_of_trace_rows", share(traced_s - no_head_s)},
+            {"overhead_of_row_hashing", share(hashed_s - traced_s)},
+            {"overhead_of_fold_and_peel", share(folded_s - traced_s - (plain_s - no_head_s))},
+            {"overhead_of_noise_and_tickets", share(mined_s - hashed_s - (folded_s - traced_s))}};
 }
 
 /// Tokens a second of `batch` answers at once, without the time that their prompts take. They go on as `text`
@@ -85,7 +135,7 @@ Outcome bench(const BenchArguments& arguments) {
     const uint32_t longest = positions + (arguments.batch > 1 ? arguments.batch : 0);
     if (longest > model.dimensions().context)
         return "model: its context is shorter than the benchmark's text";
-    const auto text = loaded->tokenizer.encode(work::project_corpus().substr(0, 8192));
+    const auto text = loaded->tokenizer.encode(work::project_corpus().substr(0, 32'768));
     // Bytes that a vocabulary lacks are left out, so a small one may leave little.
     if (text.size() < positions) return "model: its vocabulary leaves too little of the benchmark's text";
     const std::vector<uint32_t> prompt(text.begin(), text.begin() + prompt_tokens);
@@ -104,14 +154,11 @@ Outcome bench(const BenchArguments& arguments) {
                                 }
                             }));
     }
-    // With logits for every position: what a unit computes.
-    double plain_s = 1e9;
-    for (int round = 0; round < 2; ++round) {
+    const double plain_s = best_seconds_of(2, [&] {
         Sequence sequence{model, positions};
-        plain_s = std::min(plain_s, seconds_of([&] {
-                               (void)forward(model, *backend, sequence, prompt, {.logits = Logits::kAll});
-                           }));
-    }
+        (void)forward(model, *backend, sequence, prompt,
+                      {.logits = Logits::kAll, .threads = arguments.threads});
+    });
     uint64_t multiply_adds = 0;
     for (const auto& operand : make_manifest(model, prompt_tokens).operands) {
         const auto& linear = model.linears()[operand.linear];
@@ -121,11 +168,12 @@ Outcome bench(const BenchArguments& arguments) {
                                 {"threads", arguments.threads},
                                 {"prefill_tokens_per_s", prompt_tokens / prefill_s},
                                 {"decode_tokens_per_s", arguments.decode_tokens / decode_s},
-                                {"mining_pass_overhead", mining_overhead(model, prompt, plain_s)},
                                 {"gemm_gops", 2e-9 * double(multiply_adds) * prompt_tokens / plain_s}};
     if (arguments.batch > 1) {
         json["batched_tokens_per_s"] = batched_tokens_per_s(model, *backend, arguments, text);
     }
+    // Mined units are whole groups of rows.
+    if (prompt_tokens % kTile == 0) json.update(mining_overhead(model, prompt, arguments.threads));
     if (arguments.json) {
         std::cout << json.dump() << "\n";
     } else {

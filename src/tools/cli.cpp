@@ -95,6 +95,8 @@ void add_others(CLI::App& app, Commands& commands) {
         ->check(CLI::Range(1u, kBenchBatchMax));
     bench->add_option("--backend", commands.bench.backend, "scalar, avx2 or avx512");
     bench->add_option("--device", commands.bench.device, "opencl:N or cuda:N, as `devices` lists them");
+    bench->add_option("--prompt", commands.bench.prompt_tokens, "tokens of the prompt and of the mined unit")
+        ->check(CLI::Range(16, 4096));
     bench->add_flag("--json", commands.bench.json, "the same lines as one object");
 
     auto* devices = app.add_subcommand("devices", "Accelerators, and whether they compute the right bits");

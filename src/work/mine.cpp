@@ -5,6 +5,7 @@
 
 #include "inference/manifest.h"
 #include "inference/noised.h"
+#include "work/draw.h"
 #include "work/ticket.h"
 #include "work/unit_run.h"
 
@@ -20,14 +21,6 @@ PreviousUnit opened(const UnitRun& run) {
             .source = run.content.source,
             .op_roots = op_roots_of(run)};
 }
-
-/// Where a ticket won.
-struct Found {
-    TicketPlace place;
-    Slice slice;
-    uint16_t tile = 0;
-    Hash256 ticket{};
-};
 
 Seal seal_of(const UnitRun& run, const inference::Operand& operand, const Found& found) {
     const UnitPreimage& unit = run.preimage;
@@ -74,10 +67,6 @@ SealWitness witness_of(const inference::Model& model, const inference::ModelTree
     return witness;
 }
 
-/// Groups whose tickets are drawn together: one preparation of a weight tile serves all of them, their noised
-/// rows stay in the cache, and their tickets fill the lanes of the hash.
-constexpr size_t kBatchGroups = 16;
-
 /// The noised rows of some groups of one mined slice, and the seed of each.
 struct Batch {
     inference::NoisedRows noised;
@@ -99,7 +88,7 @@ Batch make_batch(const inference::Model& model, const Hash256& parent_hash, cons
         const auto noised = noised_rows(codes, row_bytes, slice, noise);
         all.insert(all.end(), noised.begin(), noised.end());
     }
-    return {.noised = {inference::best_backend(), all, slice.columns}, .seeds = std::move(seeds)};
+    return {.noised = {model.backend(), all, slice.columns}, .seeds = std::move(seeds)};
 }
 
 /// The first winner of the batch; its group counts from the batch's first.
@@ -107,6 +96,7 @@ std::optional<Found> win_in_batch(const inference::Linear& linear, const Batch& 
                                   const consensus::Uint256& target, Found found) {
     const uint32_t columns = found.slice.columns, r = inference::step_for(columns);
     const size_t steps = columns / r;
+    const WinRule wins{target, columns};
     std::vector<uint32_t> words(batch.seeds.size() * steps);
     std::vector<Hash256> tickets(batch.seeds.size());
     for (uint32_t tile = 0; tile < linear.n / kTile; ++tile) {
@@ -114,7 +104,7 @@ std::optional<Found> win_in_batch(const inference::Linear& linear, const Batch& 
         batch.noised.fold(weights, linear.k, r, words);
         hash_tickets(batch.seeds, uint16_t(tile), words, tickets);
         for (size_t group = 0; group < tickets.size(); ++group) {
-            if (!wins(tickets[group], target, columns)) continue;
+            if (!wins(tickets[group])) continue;
             found.ticket = tickets[group];
             found.place.group = uint32_t(group);
             found.tile = uint16_t(tile);
@@ -143,14 +133,10 @@ std::optional<Found> search(const inference::Model& model, const Hash256& parent
     return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<Win> find_win(const inference::Model& model, const consensus::Params& params,
-                            const Hash256& parent_hash, const consensus::Uint256& target, const UnitRun& run,
-                            const std::vector<std::shared_ptr<const UnitRun>>& previous,
-                            const std::function<bool()>& stop, const inference::ModelTree* tree) {
-    // Start units give no tickets: their content cost nothing to choose.
-    if (run.preimage.seq == 0) return std::nullopt;
+/// All tickets, in order, until one wins.
+std::optional<Found> search_all(const inference::Model& model, const Hash256& parent_hash,
+                                const consensus::Uint256& target, const UnitRun& run,
+                                const std::function<bool()>& stop) {
     const auto& operands = model.plan().operands;
     std::optional<Found> found;
     bool stopped = false;
@@ -162,11 +148,25 @@ std::optional<Win> find_win(const inference::Model& model, const consensus::Para
             found = search(model, parent_hash, target, run, start, stop, stopped);
         }
     }
+    return found;
+}
+
+}  // namespace
+
+std::optional<Win> find_win(const inference::Model& model, const consensus::Params& params,
+                            const Hash256& parent_hash, const consensus::Uint256& target, const UnitRun& run,
+                            const std::vector<std::shared_ptr<const UnitRun>>& previous,
+                            const std::function<bool()>& stop, const inference::ModelTree* tree) {
+    // Start units give no tickets: their content cost nothing to choose.
+    if (run.preimage.seq == 0) return std::nullopt;
+    const bool drawn =
+        run.drawing && run.drawing->parent_hash == parent_hash && run.drawing->target == target;
+    const std::optional<Found> found = drawn ? run.found : search_all(model, parent_hash, target, run, stop);
     if (!found) return std::nullopt;
     std::optional<inference::ModelTree> own;
     if (tree == nullptr) tree = &own.emplace(model, params.unit_tokens);
     assert(tree->root() == run.preimage.model);
-    return Win{.seal = seal_of(run, operands[found->place.op], *found),
+    return Win{.seal = seal_of(run, model.plan().operands[found->place.op], *found),
                .witness = witness_of(model, *tree, run, previous, *found)};
 }
 

@@ -35,9 +35,20 @@ Content content_of(const consensus::Params& params, const Corpora& corpora, cons
 /// A unit that has been run: its trace trees and the operands that tickets are drawn from.
 class UnitRun;
 
-/// The teacher-forced pass of a unit with its keyed trace. `threads` only changes the speed.
+/// Tickets to draw while a unit runs.
+struct Drawing {
+    Hash256 parent_hash{};
+    consensus::Uint256 target;
+    /// Asked now and then; true ends the drawing, not the pass.
+    std::function<bool()> stop;
+};
+
+/// The teacher-forced pass of a unit with its keyed trace. `threads` only changes the speed. With `drawing`
+/// its tickets are folded from the products that the pass computes anyway, and find_win() under the same
+/// parent and target has only to look.
 std::shared_ptr<const UnitRun> run_unit(const inference::Model& model, const consensus::Manifest& manifest,
-                                        const UnitPreimage& preimage, Content content, unsigned threads);
+                                        const UnitPreimage& preimage, Content content, unsigned threads,
+                                        const Drawing* drawing = nullptr);
 
 const UnitPreimage& preimage_of(const UnitRun& run);
 const Content& content_of(const UnitRun& run);
@@ -45,9 +56,9 @@ const Hash256& id_of(const UnitRun& run);
 const Hash256& trace_root_of(const UnitRun& run);
 const std::vector<Hash256>& op_roots_of(const UnitRun& run);
 
-/// Draws the tickets of a unit under `parent_hash` until one wins; nothing if none does. `stop` is asked
-/// every few milliseconds and ends the search early. `tree` is the model's commitment at the chain's P;
-/// without it a win costs one pass over all weights.
+/// Draws the tickets of a unit under `parent_hash` until one wins, unless the run has done so; nothing if
+/// none does. `stop` is asked every few milliseconds and ends the search early. `tree` is the model's
+/// commitment at the chain's P; without it a win costs one pass over all weights.
 struct Win {
     Seal seal;
     SealWitness witness;

@@ -6,13 +6,10 @@
 #include <cstring>
 
 #include "crypto/hash.h"
-#include "inference/manifest.h"
-#include "inference/noised.h"
 #include "work/bytes.h"
 
 namespace daidd::work {
 
-using inference::kSliceColumns;
 using inference::kTile;
 
 namespace {
@@ -21,20 +18,16 @@ constexpr std::string_view kTicketTag = "ticket";
 
 }  // namespace
 
+bool WinRule::operator()(const Hash256& ticket) const {
+    if (!bound_) return true;
+    // The highest word decides but for one ticket in 2^64.
+    if (read_u64(ticket, 24) > bound_->words[3]) return false;
+    return consensus::Uint256::from_bytes(ticket) <= *bound_;
+}
+
 bool wins(const Hash256& ticket, const consensus::Uint256& target, uint32_t k) {
-    const auto bound = target.times(uint64_t{256} * k);
-    return !bound || consensus::Uint256::from_bytes(ticket) <= *bound;
+    return WinRule{target, k}(ticket);
 }
-
-std::vector<Slice> slices(uint32_t k) {
-    assert(k > 0 && k <= inference::kDepthMax);
-    std::vector<Slice> result;
-    for (uint32_t start = 0; start < k; start += kSliceColumns)
-        result.push_back({.start = start, .columns = std::min(kSliceColumns, k - start)});
-    return result;
-}
-
-bool gives_tickets(const Slice& slice) { return slice.columns % inference::step_for(slice.columns) == 0; }
 
 Hash256 noise_seed(const Hash256& parent_hash, const Hash256& unit, const TicketPlace& place,
                    const Hash256& group_root) {
@@ -51,21 +44,9 @@ std::vector<int8_t> noise_block(const Hash256& seed, uint32_t r) {
 
 std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& slice,
                                 const std::vector<int8_t>& noise) {
-    // A copy: bytes that are written could be the slice's own, for all that the compiler knows.
-    const size_t r = noise.size() / kTile, columns = slice.columns;
     assert(codes.size() >= (kTile - 1) * row_bytes + slice.start + slice.columns);
-    assert(slice.columns % r == 0);
-    std::vector<int8_t> rows(size_t{kTile} * columns);
-    for (size_t u = 0; u < kTile; ++u) {
-        const uint8_t* clean = codes.data() + u * row_bytes + slice.start;
-        int8_t* out = rows.data() + u * columns;
-        // The noise starts again every r columns: doubled until it fills the row, it is added in one go.
-        std::copy_n(noise.begin() + ptrdiff_t(u * r), r, out);
-        for (size_t filled = r; filled < columns; filled *= 2) {
-            std::copy_n(out, std::min(filled, columns - filled), out + filled);
-        }
-        for (size_t t = 0; t < columns; ++t) out[t] = int8_t(out[t] + int8_t(clean[t]));
-    }
+    std::vector<int8_t> rows(size_t{kTile} * slice.columns);
+    inference::add_noise(reinterpret_cast<const int8_t*>(codes.data()), row_bytes, slice, noise, rows.data());
     return rows;
 }
 

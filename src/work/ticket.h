@@ -1,20 +1,15 @@
 #pragma once
 
+#include <tuple>
+
+#include "inference/noised.h"
 #include "work/check.h"
 
 namespace daidd::work {
 
-/// A run of columns of one product; tickets are drawn a slice at a time.
-struct Slice {
-    uint32_t start = 0;
-    uint32_t columns = 0;
-    bool operator==(const Slice&) const = default;
-};
-/// Columns [0, k) cut into slices of 4096, the rest a slice of its own. Requires 0 < k <= 32,768.
-std::vector<Slice> slices(uint32_t k);
-
-/// A slice whose columns are not whole fold steps gives no tickets.
-bool gives_tickets(const Slice& slice);
+using inference::gives_tickets;
+using inference::Slice;
+using inference::slices;
 
 /// Where a ticket is drawn: a mined operation, its slice, sixteen tokens.
 struct TicketPlace {
@@ -22,6 +17,22 @@ struct TicketPlace {
     uint8_t slice = 0;
     uint32_t group = 0;
 };
+/// Groups whose tickets are hashed together.
+inline constexpr uint32_t kBatchGroups = 16;
+
+/// A ticket that won.
+struct Found {
+    TicketPlace place;
+    Slice slice;
+    uint16_t tile = 0;
+    Hash256 ticket{};
+
+    /// The order in which find_win() meets tickets.
+    auto order() const {
+        return std::tuple{place.op, place.slice, place.group / kBatchGroups, tile, place.group};
+    }
+};
+
 /// H("noise"; parent hash, unit_id, op, slice, group, group root): binds the noise to history and to the
 /// committed operand.
 Hash256 noise_seed(const Hash256& parent_hash, const Hash256& unit, const TicketPlace& place,
@@ -34,6 +45,16 @@ std::vector<int8_t> noise_block(const Hash256& seed, uint32_t r);
 /// slice's start. Row u of the codes begins at codes[u · row_bytes]. Requires codes in [−64, 63].
 std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& slice,
                                 const std::vector<int8_t>& noise);
+
+/// Whether a ticket of a slice of k columns wins, asked many times.
+class WinRule {
+public:
+    WinRule(const consensus::Uint256& target, uint32_t k) : bound_{target.times(uint64_t{256} * k)} {}
+    bool operator()(const Hash256& ticket) const;
+
+private:
+    std::optional<consensus::Uint256> bound_;  ///< nothing: every ticket wins
+};
 
 Hash256 ticket_of(const Hash256& seed, uint16_t tile, std::span<const uint32_t> words);
 /// The tickets of one tile under several seeds, hashed together. Requires tickets.size() == seeds.size() > 0;

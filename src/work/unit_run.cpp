@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "work/draw.h"
+
 namespace daidd::work {
 
 TraceHasher::TraceHasher(const inference::Model& model, const Hash256& key, bool keep_operands)
@@ -19,31 +21,38 @@ void TraceHasher::rows(uint16_t tensor, const inference::TensorInfo& info, uint3
 }
 
 bool run_tokens(const inference::Model& model, const std::vector<uint32_t>& tokens, unsigned threads,
-                TraceHasher& hasher) {
+                TraceHasher& hasher, inference::TicketDrawer* tickets) {
     if (tokens.size() > model.dimensions().context) return false;
     inference::Sequence sequence{model, uint32_t(tokens.size())};
-    const auto backend = model.packed() != nullptr ? inference::best_backend() : inference::Backend::kScalar;
     const inference::ForwardOptions options{
-        .logits = inference::Logits::kNone, .trace = &hasher, .threads = threads};
-    return bool(inference::forward(model, backend, sequence, tokens, options));
+        .logits = inference::Logits::kNone, .trace = &hasher, .tickets = tickets, .threads = threads};
+    return bool(inference::forward(model, model.backend(), sequence, tokens, options));
 }
 
 UnitRun::UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content,
-                 unsigned threads)
+                 unsigned threads, const Drawing* drawn)
     : preimage{unit},
       content{std::move(unit_content)},
       id{unit_id(unit)},
       hasher{model, id, /*keep_operands=*/unit.seq > 0} {
-    const bool ran = run_tokens(model, content.tokens, threads, hasher);
+    std::optional<UnitTickets> tickets;
+    // Start units give no tickets.
+    if (drawn != nullptr && unit.seq > 0)
+        tickets.emplace(model, hasher, id, *drawn, content.tokens.size(), threads);
+    const bool ran = run_tokens(model, content.tokens, threads, hasher, tickets ? &*tickets : nullptr);
     assert(ran);
     trace_root = hasher.trace().root();
+    if (!tickets || tickets->stopped()) return;
+    drawing = *drawn;
+    found = tickets->found();
 }
 
 std::shared_ptr<const UnitRun> run_unit(const inference::Model& model, const consensus::Manifest& manifest,
-                                        const UnitPreimage& preimage, Content content, unsigned threads) {
+                                        const UnitPreimage& preimage, Content content, unsigned threads,
+                                        const Drawing* drawing) {
     assert(content.tokens.size() == manifest.unit_tokens);
     assert(model.plan().tensors.size() == manifest.tensors);
-    return std::make_shared<const UnitRun>(model, preimage, std::move(content), threads);
+    return std::make_shared<const UnitRun>(model, preimage, std::move(content), threads, drawing);
 }
 
 const UnitPreimage& preimage_of(const UnitRun& run) { return run.preimage; }

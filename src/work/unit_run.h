@@ -2,6 +2,7 @@
 
 #include "inference/forward.h"
 #include "work/mine.h"
+#include "work/ticket.h"
 #include "work/trace.h"
 
 namespace daidd::work {
@@ -28,17 +29,20 @@ private:
 
 class UnitRun {
 public:
-    UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content, unsigned threads);
+    UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content, unsigned threads,
+            const Drawing* drawn);
 
     UnitPreimage preimage;
     Content content;
     Hash256 id;
     TraceHasher hasher;
     Hash256 trace_root;
+    std::optional<Drawing> drawing;  ///< of the pass, unless it was stopped
+    std::optional<Found> found;
 };
 
 /// The teacher-forced pass of `tokens` into `hasher`; false if the model cannot run them.
 bool run_tokens(const inference::Model& model, const std::vector<uint32_t>& tokens, unsigned threads,
-                TraceHasher& hasher);
+                TraceHasher& hasher, inference::TicketDrawer* tickets = nullptr);
 
 }  // namespace daidd::work

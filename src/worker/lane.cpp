@@ -84,9 +84,14 @@ Result<std::optional<Hash256>, std::string> Lane::step(const std::function<bool(
         work::content_of(shared_.chain.params(), shared_.corpora, preimage, work.pools.front(),
                          [&](const work::PoolItem& item) { return receipt_tokens(*snapshot, item); });
     const auto kind = size_t(content.kind);
+    const auto stop = [&] {
+        return stopping() || shared_.chain.snapshot()->tip().hash != work.context.parent_hash;
+    };
+    const work::Drawing drawing{work.context.parent_hash, work.context.target, stop};
     Run run;
     shared_.gate.mine([&] {
-        run = work::run_unit(model_.model, model_.manifest, preimage, std::move(content), shared_.threads);
+        run = work::run_unit(model_.model, model_.manifest, preimage, std::move(content), shared_.threads,
+                             &drawing);
     });
     {
         const std::lock_guard lock{shared_.mutex};
@@ -97,9 +102,6 @@ Result<std::optional<Hash256>, std::string> Lane::step(const std::function<bool(
                                     units_.begin() + std::ptrdiff_t(std::min<size_t>(units_.size(), 2)));
     units_.insert(units_.begin(), run);
     if (units_.size() > 2) units_.resize(2);
-    const auto stop = [&] {
-        return stopping() || shared_.chain.snapshot()->tip().hash != work.context.parent_hash;
-    };
     if (preimage.seq == 0 || stop()) return std::optional<Hash256>{};
     const auto tree = shared_.tree_of(model_);
     std::optional<work::Win> win;

@@ -104,6 +104,67 @@ TEST(Mine, SlicesBeyondTheFirstGiveTickets) {
     EXPECT_EQ(slices.size(), 2u);
 }
 
+/// The unit of `run` once more, its tickets drawn meanwhile.
+std::shared_ptr<const UnitRun> drawn_again(const ToyChain& on, const UnitRun& run, const Drawing& drawing,
+                                           unsigned threads) {
+    return run_unit(on.model, on.params.models[0].manifest, preimage_of(run), content_of(run), threads,
+                    &drawing);
+}
+
+TEST(Mine, TicketsDrawnInThePassAreThoseDrawnAfterIt) {
+    for (const auto backend : inference::kBackends) {
+        if (!inference::is_supported(backend)) continue;
+        const ToyChain on{inference::regtest_toy(), backend};
+        ToyLane lane{on};
+        lane.run_next();
+        lane.run_next();
+        size_t won = 0, lost = 0;
+        for (size_t number = 0; number < 6; ++number) {
+            // Every ticket, some of them, few enough that most units have none.
+            const Uint256 target = number < 1 ? kEveryTicket : kCap >> (number < 3 ? 0 : 5);
+            const auto after = lane.find(target, parent(number));
+            const auto run =
+                drawn_again(on, *lane.units[0], {parent(number), target, {}}, unsigned(1 + number % 3));
+            EXPECT_EQ(trace_root_of(*run), trace_root_of(*lane.units[0]));
+            const auto found =
+                find_win(on.model, on.params, parent(number), target, *run, {lane.units[1]}, {});
+            ASSERT_EQ(found.has_value(), after.has_value());
+            ++(found ? won : lost);
+            if (!found) continue;
+            EXPECT_EQ(encode(found->seal), encode(after->seal));
+            EXPECT_EQ(encode(found->witness), encode(after->witness));
+        }
+        EXPECT_GT(won, 0u);
+        EXPECT_GT(lost, 0u);
+    }
+}
+
+TEST(Mine, TicketsDrawnUnderAnotherParentOrTargetDoNotCount) {
+    ToyLane lane{chain()};
+    lane.run_next();
+    lane.run_next();
+    const auto run = drawn_again(chain(), *lane.units[0], {parent(1), kEveryTicket, {}}, 1);
+    const auto find = [&](const Hash256& under, const Uint256& target) {
+        return find_win(chain().model, chain().params, under, target, *run, {lane.units[1]}, {});
+    };
+    EXPECT_FALSE(find(parent(1), 0)) << "the target is lower now";
+    const auto win = find(parent(2), kEveryTicket);
+    ASSERT_TRUE(win);
+    EXPECT_EQ(verdict(chain().params, sealed_by(lane, *win, parent(2), kEveryTicket)), "ok");
+}
+
+TEST(Mine, ADrawingThatWasStoppedIsDoneAgain) {
+    ToyLane lane{chain()};
+    lane.run_next();
+    lane.run_next();
+    const Drawing stopped{parent(1), kEveryTicket, [] { return true; }};
+    const auto run = drawn_again(chain(), *lane.units[0], stopped, 1);
+    const auto win =
+        find_win(chain().model, chain().params, parent(1), kEveryTicket, *run, {lane.units[1]}, {});
+    ASSERT_TRUE(win);
+    EXPECT_EQ(verdict(chain().params, sealed_by(lane, *win, parent(1), kEveryTicket)), "ok");
+}
+
 TEST(Mine, StartUnitsGiveNoTickets) {
     ToyLane lane{chain()};
     lane.run_next();

@@ -1,0 +1,161 @@
+#include "inference/mined.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "inference/manifest.h"
+#include "inference/mined_kernels.h"
+
+namespace daidd::inference {
+
+namespace {
+
+/// Groups whose noised rows are this large together go through all tiles before the next ones: they stay in
+/// the second-level cache.
+constexpr size_t kChunkBytes = size_t{512} << 10;
+/// Groups that share one preparation of a tile's weights where nothing is peeled.
+constexpr uint32_t kBatchGroups = 16;
+
+/// E of every slice in order, plane by plane.
+struct Drawn {
+    MinedSlice id;
+    uint8_t plane = 0;
+    std::vector<int8_t> noise;
+    std::span<const int8_t> noise_of(uint32_t group) const {
+        const size_t size = size_t{kTile} * id.step;
+        return std::span{noise}.subspan(group * size, size);
+    }
+};
+
+std::vector<Drawn> ask_for_noise(const Linear& linear, uint16_t first_operand, const CodeRows& codes,
+                                 TicketDrawer& drawer) {
+    std::vector<Drawn> all;
+    for (uint8_t plane = 0; plane < codes.planes; ++plane) {
+        const std::vector<Slice> cut = slices(linear.k);
+        for (size_t i = 0; i < cut.size(); ++i) {
+            const MinedSlice id{.operand = uint16_t(first_operand + plane),
+                                .index = uint8_t(i),
+                                .slice = cut[i],
+                                .step = step_for(cut[i].columns)};
+            std::vector<int8_t> noise;
+            if (gives_tickets(cut[i])) noise = drawer.noise(id);
+            assert(noise.empty() || noise.size() == size_t{codes.rows} * id.step);
+            all.push_back({id, plane, std::move(noise)});
+        }
+    }
+    return all;
+}
+
+/// A' of one group.
+void noise_group(const CodeRows& codes, const Drawn& drawn, uint32_t group, int8_t* out) {
+    add_noise(codes.plane(group * kTile, drawn.plane).data(), codes.width, drawn.id.slice,
+              drawn.noise_of(group), out);
+}
+
+/// The folds alone, for backends and shapes that do not peel.
+void fold_slice(const Linear& linear, Backend backend, const CodeRows& codes, const Drawn& drawn,
+                TicketDrawer& drawer, Parallel& parallel) {
+    const uint32_t columns = drawn.id.slice.columns, groups = codes.rows / kTile;
+    const size_t group_size = size_t{kTile} * columns, steps = columns / drawn.id.step;
+    for (uint32_t first = 0; first < groups; first += kBatchGroups) {
+        const uint32_t count = std::min(kBatchGroups, groups - first);
+        std::vector<int8_t> noised(count * group_size);
+        for (uint32_t g = 0; g < count; ++g) noise_group(codes, drawn, first + g, &noised[g * group_size]);
+        const NoisedRows rows{backend, noised, columns};
+        parallel.run(linear.n / kTile, [&](uint32_t begin, uint32_t end, unsigned part) {
+            std::vector<uint32_t> words(count * steps);
+            for (uint32_t tile = begin; tile < end; ++tile) {
+                const size_t at = size_t{tile} * kTile * linear.k + drawn.id.slice.start;
+                rows.fold(linear.weights.subspan(at), linear.k, drawn.id.step, words);
+                drawer.draw(drawn.id, tile, first, words, part);
+            }
+        });
+    }
+}
+
+std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>& drawn, Parallel& parallel) {
+    const uint32_t groups = codes.rows / kTile;
+    std::vector<MinedRows> parts;
+    for (const Drawn& d : drawn) {
+        const size_t rows_size = size_t{kTile} * d.id.slice.columns,
+                     noise_size = sizeof(int16_t) * kTile * d.id.step;
+        MinedRows part{.id = d.id,
+                       .noised = AlignedBytes(groups * rows_size),
+                       .noise = AlignedBytes(groups * noise_size)};
+        parallel.run(groups, [&](uint32_t begin, uint32_t end, unsigned) {
+            std::vector<int8_t> noised(rows_size);
+            for (uint32_t g = begin; g < end; ++g) {
+                noise_group(codes, d, g, noised.data());
+                mined_pack_avx512(noised.data(), d.noise_of(g).data(), d.id.slice.columns, d.id.step,
+                                  part.noised.data() + g * rows_size, part.noise.data() + g * noise_size);
+            }
+        });
+        parts.push_back(std::move(part));
+    }
+    return parts;
+}
+
+/// All tiles of a product that is peeled.
+void mine_and_peel(const MinedProduct& product, TicketDrawer& drawer, Parallel& parallel,
+                   std::vector<Scratch>& scratch) {
+    const uint32_t groups = product.codes.rows / kTile;
+    const size_t group_bytes = size_t{kTile} * product.linear.k * product.codes.planes;
+    const auto chunk = uint32_t(std::clamp<size_t>(kChunkBytes / group_bytes, 2, groups));
+    size_t words_a_group = 0;
+    for (const MinedRows& part : product.parts) words_a_group += part.steps();
+    parallel.run(product.linear.n / kTile, [&](uint32_t begin, uint32_t end, unsigned part) {
+        std::vector<uint32_t> words(chunk * words_a_group);
+        for (uint32_t first = 0; first < groups; first += chunk) {
+            const uint32_t count = std::min(chunk, groups - first);
+            for (uint32_t tile = begin; tile < end; ++tile) {
+                mined_tile_avx512(product, tile, first, count, words.data(), scratch[part]);
+                size_t at = 0;
+                for (const MinedRows& rows : product.parts) {
+                    const size_t size = size_t{count} * rows.steps();
+                    drawer.draw(rows.id, tile, first, std::span{words}.subspan(at, size), part);
+                    at += size;
+                }
+            }
+        }
+    });
+}
+
+bool is_drawn(const Drawn& drawn) { return !drawn.noise.empty(); }
+
+}  // namespace
+
+void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& codes, TicketDrawer& drawer,
+                  Parallel& parallel, std::vector<Scratch>& scratch, int32_t* y) {
+    assert(codes.rows % kTile == 0 && scratch.size() >= parallel.size());
+    const Linear& linear = mined.linear;
+    const std::vector<Drawn> drawn = ask_for_noise(linear, mined.first_operand, codes, drawer);
+    const bool peels =
+        backend == Backend::kAvx512 && linear.n >= kTile && std::ranges::all_of(drawn, is_drawn);
+    const auto plain = [&](uint32_t first, uint32_t count) {
+        parallel.run(count, [&](uint32_t begin, uint32_t end, unsigned part) {
+            kernels_of(backend).linear(linear, mined.packed, codes, first + begin, first + end, mined.fx, y,
+                                       scratch[part]);
+        });
+    };
+    const uint32_t blocks = (linear.n + kPackColumns - 1) / kPackColumns;
+#if defined(__x86_64__)
+    if (peels) {
+        mine_and_peel({.linear = linear,
+                       .packed = *mined.packed,
+                       .codes = codes,
+                       .parts = pack_rows(codes, drawn, parallel),
+                       .fx = mined.fx,
+                       .y = y},
+                      drawer, parallel, scratch);
+        const uint32_t tiles = linear.n / kTile;
+        if (y != nullptr && tiles < blocks) plain(tiles, blocks - tiles);
+        return;
+    }
+#endif
+    if (y != nullptr) plain(0, blocks);
+    for (const Drawn& d : drawn) {
+        if (is_drawn(d)) fold_slice(linear, backend, codes, d, drawer, parallel);
+    }
+}
+
+}  // namespace daidd::inference

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "inference/mined.h"
+
+namespace daidd::inference {
+
+/// Bytes that begin on a cache line: a load that lies across two costs twice.
+class AlignedBytes {
+public:
+    explicit AlignedBytes(size_t size) : lines_((size + sizeof(Scratch::Line) - 1) / sizeof(Scratch::Line)) {}
+    int8_t* data() { return reinterpret_cast<int8_t*>(lines_.data()); }
+    const int8_t* data() const { return reinterpret_cast<const int8_t*>(lines_.data()); }
+
+private:
+    std::vector<Scratch::Line> lines_;
+};
+
+/// One slice of one plane of a mined operand, as the kernels below read it.
+struct MinedRows {
+    MinedSlice id;
+    AlignedBytes noised;  ///< groups one after the other, 16 · slice.columns each, in the kernel's order
+    AlignedBytes noise;   ///< −E of each group, 16 · r 16-bit numbers each, likewise
+    uint32_t steps() const { return id.slice.columns / id.step; }
+};
+
+/// A product that is mined and peeled.
+struct MinedProduct {
+    const Linear& linear;
+    const PackedLinear& packed;
+    const CodeRows& codes;         ///< its rows' factors and number of planes
+    std::vector<MinedRows> parts;  ///< plane by plane, slice by slice
+    uint32_t fx = 0;
+    int32_t* y = nullptr;  ///< rows × n, or null
+};
+
+// The kernel of a backend: how it wants a group's rows, and one tile for `groups` groups from `first` on.
+// `words` gets groups · steps words a part, one part after the other.
+void mined_pack_avx512(const int8_t* noised, const int8_t* noise, uint32_t columns, uint32_t r,
+                       int8_t* noised_out, int8_t* noise_out);
+void mined_tile_avx512(const MinedProduct& product, uint32_t tile, uint32_t first, uint32_t groups,
+                       uint32_t* words, Scratch& scratch);
+
+}  // namespace daidd::inference

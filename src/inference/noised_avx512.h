@@ -1,0 +1,65 @@
+#pragma once
+
+#include "inference/lanes_avx512.h"
+#include "inference/noised.h"
+
+// What the kernels of noised tiles share. Only *_avx512.cpp include this.
+namespace daidd::inference::avx512 {
+
+inline constexpr uint32_t kDepth = 4;            // columns that one product takes
+inline constexpr uint32_t kCellsAtOnce = kTile;  // of a row of weights in one register
+using Cells = int32_t[kTile];                    // four columns of each of 16 rows
+static_assert(sizeof(Cells) == sizeof(__m512i));
+
+/// Row v of x becomes lane v of every cell.
+inline void transpose(const __m512i (&x)[kTile], Cells* cells) {
+    __m512i a[kTile], b[kTile];
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < kTile; i += 2) {
+        a[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+        a[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+    }
+    // b[4j + i]: lanes i, 4 + i, 8 + i and 12 + i of rows 4j … 4j + 3, each four together.
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < kTile; i += 4) {
+        b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
+        b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
+        b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
+        b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
+    }
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < 4; ++i) {
+        const __m512i even_top = _mm512_shuffle_i32x4(b[i], b[4 + i], 0x88);
+        const __m512i even_bottom = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0x88);
+        const __m512i odd_top = _mm512_shuffle_i32x4(b[i], b[4 + i], 0xdd);
+        const __m512i odd_bottom = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0xdd);
+        store(cells[i], _mm512_shuffle_i32x4(even_top, even_bottom, 0x88));
+        store(cells[4 + i], _mm512_shuffle_i32x4(odd_top, odd_bottom, 0x88));
+        store(cells[8 + i], _mm512_shuffle_i32x4(even_top, even_bottom, 0xdd));
+        store(cells[12 + i], _mm512_shuffle_i32x4(odd_top, odd_bottom, 0xdd));
+    }
+}
+
+/// What the codes' offset of 128 adds to the products of one step: 128 · Σ of each row of weights.
+inline void sum_weights(const Cells* cells, uint32_t steps, uint32_t cells_a_step, Cells* excess) {
+    const __m512i ones = _mm512_set1_epi8(1);
+    for (uint32_t step = 0; step < steps; ++step) {
+        __m512i sum = _mm512_setzero_si512();
+        for (uint32_t i = 0; i < cells_a_step; ++i) {
+            add_products(sum, ones, load(cells[size_t{step} * cells_a_step + i]));
+        }
+        store(excess[step], _mm512_slli_epi32(sum, 7));
+    }
+}
+
+inline __m512i xor3(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0x96); }
+
+inline uint32_t xor_lanes(__m512i x) {
+    const __m256i half = _mm256_xor_si256(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
+    __m128i y = _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    y = _mm_xor_si128(y, _mm_shuffle_epi32(y, 0x4e));
+    y = _mm_xor_si128(y, _mm_shuffle_epi32(y, 0xb1));
+    return uint32_t(_mm_cvtsi128_si32(y));
+}
+
+}  // namespace daidd::inference::avx512

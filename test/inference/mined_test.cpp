@@ -1,0 +1,144 @@
+#include "inference/mined.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <mutex>
+
+#include "inference/random.h"
+
+namespace daidd::inference {
+namespace {
+
+/// (operand, slice, tile, group) → words.
+using Words = std::map<std::array<uint32_t, 4>, std::vector<uint32_t>>;
+
+/// Draws from every slice but those of operand `skipped`, with pseudo-random noise.
+class Recorder final : public TicketDrawer {
+public:
+    Recorder(uint32_t groups, uint64_t seed, int skipped) : groups_{groups}, seed_{seed}, skipped_{skipped} {}
+
+    std::vector<int8_t> noise(const MinedSlice& slice) override {
+        if (slice.operand == skipped_) return {};
+        Random random{seed_ + 64 * slice.operand + slice.index};
+        std::vector<int8_t> noise(size_t{groups_} * 16 * slice.step);
+        // Now and then only the extremes: they reach the largest sums.
+        const bool extreme = random.in(0, 3) == 0;
+        for (int8_t& e : noise) e = int8_t(extreme ? (random.in(0, 1) == 0 ? -64 : 63) : random.in(-64, 63));
+        noises[{slice.operand, slice.index}] = noise;
+        return noise;
+    }
+    void draw(const MinedSlice& slice, uint32_t tile, uint32_t first_group, std::span<const uint32_t> drawn,
+              unsigned) override {
+        const size_t steps = slice.slice.columns / slice.step;
+        const std::lock_guard lock{mutex_};
+        for (uint32_t g = 0; g < drawn.size() / steps; ++g) {
+            const auto of_group = drawn.subspan(g * steps, steps);
+            const std::array<uint32_t, 4> key{slice.operand, slice.index, tile, first_group + g};
+            EXPECT_TRUE(words.emplace(key, std::vector<uint32_t>(of_group.begin(), of_group.end())).second)
+                << "drawn twice";
+        }
+    }
+
+    Words words;
+    std::map<std::pair<uint32_t, uint32_t>, std::vector<int8_t>> noises;
+
+private:
+    uint32_t groups_;
+    uint64_t seed_;
+    int skipped_;
+    std::mutex mutex_;
+};
+
+/// A matrix and codes for it, all numbers within the limits of a model.
+struct Product {
+    std::vector<int8_t> weights;
+    std::vector<uint16_t> mw;
+    std::vector<uint8_t> ew;
+    Linear linear;
+    CodeRows codes;
+
+    Product(Random& random, uint32_t n, uint32_t k, uint32_t rows, uint32_t planes)
+        : weights(size_t{n} * k), mw(n), ew(n) {
+        const bool extreme = random.in(0, 4) == 0;
+        for (int8_t& w : weights) w = int8_t(extreme ? 127 : random.in(-127, 127));
+        for (uint16_t& m : mw) m = uint16_t(random.in(kMwMin, kMwMax));
+        for (uint8_t& e : ew) e = uint8_t(random.in(kEwMin, kEwMax));
+        linear = {.name = "", .n = n, .k = k, .weights = weights, .mw = mw, .ew = ew, .bias = {}};
+        codes.resize(rows, k, planes);
+        for (int8_t& c : codes.codes) c = int8_t(extreme ? -64 : random.in(-64, 63));
+        for (Scale& f : codes.factors) f = {int32_t(random.in(128, 8191)), int32_t(random.in(20, 50))};
+    }
+};
+
+Words expected_words(const Product& product, const Recorder& recorder, uint16_t first_operand) {
+    Words expected;
+    const std::vector<Slice> cut = slices(product.linear.k);
+    for (const auto& [of, noise] : recorder.noises) {
+        const Slice& slice = cut[of.second];
+        const uint32_t r = step_for(slice.columns);
+        for (uint32_t g = 0; g < product.codes.rows / 16; ++g) {
+            std::vector<int8_t> noised(size_t{16} * slice.columns);
+            add_noise(product.codes.plane(16 * g, of.first - first_operand).data(), product.linear.k, slice,
+                      std::span{noise}.subspan(size_t{16} * r * g, size_t{16} * r), noised.data());
+            for (uint32_t tile = 0; tile < product.linear.n / 16; ++tile) {
+                auto& words = expected[{of.first, of.second, tile, g}];
+                words.resize(slice.columns / r);
+                noised_tile(
+                    Backend::kScalar, noised,
+                    product.linear.weights.subspan(size_t{16} * tile * product.linear.k + slice.start),
+                    product.linear.k, slice.columns, r, words);
+            }
+        }
+    }
+    return expected;
+}
+
+class MinedProducts : public testing::TestWithParam<Backend> {
+protected:
+    void SetUp() override {
+        if (!is_supported(GetParam())) GTEST_SKIP() << "this processor has no " << to_string(GetParam());
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(Backends, MinedProducts, testing::ValuesIn(kBackends),
+                         [](const auto& backend) { return std::string{to_string(backend.param)}; });
+
+TEST_P(MinedProducts, GiveTheFoldsOfTheirNoiseAndTheCleanOutputs) {
+    struct Case {
+        uint32_t n, k;
+    };
+    // Every step; slices of their own, with and without tickets; outputs that fill no tile.
+    const Case cases[] = {{32, 64},   {48, 120},  {16, 256},  {33, 576}, {40, 1536}, {16, 4096},
+                          {17, 4224}, {32, 8192}, {24, 4100}, {15, 576}, {16, 20}};
+    Random random{77};
+    for (const auto& [n, k] : cases) {
+        for (const uint32_t planes : {1u, 2u}) {
+            for (const uint32_t groups : {1u, 2u, 5u}) {
+                const Product product{random, n, k, 16 * groups, planes};
+                const PackedLinear packed = pack_linear(product.linear);
+                const bool skips = random.in(0, 5) == 0;
+                Recorder recorder{groups, uint64_t(random.in(0, 1 << 20)), skips ? 7 : -1};
+                Parallel parallel{groups == 5 ? 3u : 1u};
+                std::vector<Scratch> scratch(parallel.size());
+                std::vector<int32_t> y(size_t{product.codes.rows} * n, -1), clean(y.size());
+                mined_linear({product.linear, &packed, 7, 14}, GetParam(), product.codes, recorder, parallel,
+                             scratch, y.data());
+                kernels_of(Backend::kScalar)
+                    .linear(product.linear, nullptr, product.codes, 0, (n + 15) / 16, 14, clean.data(),
+                            scratch[0]);
+                ASSERT_EQ(y, clean) << "n " << n << " k " << k << " planes " << planes;
+                ASSERT_EQ(recorder.words, expected_words(product, recorder, 7))
+                    << "n " << n << " k " << k << " planes " << planes << " groups " << groups;
+
+                Recorder again{groups, 5, -1};
+                mined_linear({product.linear, &packed, 7, 14}, GetParam(), product.codes, again, parallel,
+                             scratch, nullptr);
+                ASSERT_EQ(again.words, expected_words(product, again, 7)) << "folds alone";
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace daidd::inference
