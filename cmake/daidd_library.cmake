@@ -4,9 +4,9 @@
 # (directly or through what they use), so an #include against the direction of the graph does not
 # compile. A folder can only use folders declared above it, so the graph cannot have a cycle.
 #
-# A file named *_avx2.cpp is compiled for AVX2, one named *_avx512.cpp for AVX-512 with VNNI; whoever calls
-# into it asks the processor first. g++ 12 takes the undefined lanes inside its own <immintrin.h> for
-# variables that were forgotten (GCC bug 105593).
+# A file named *_avx2.cpp is compiled for AVX2, one named *_avx512.cpp for AVX-512 with VNNI, *_amx.cpp for
+# AMX-INT8 as well; whoever calls into it asks the processor first. g++ 12 takes the undefined lanes inside its
+# own <immintrin.h> for variables that were forgotten (GCC bug 105593).
 function(daidd_library NAME)
   cmake_parse_arguments(ARG "" "" "USES;LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}/*.cpp)
@@ -14,6 +14,9 @@ function(daidd_library NAME)
   foreach(source IN LISTS sources)
     if(source MATCHES "_avx2\\.cpp$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2")
+    elseif(source MATCHES "_amx\\.cpp$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+        "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mamx-tile;-mamx-int8;-Wno-uninitialized")
     elseif(source MATCHES "_avx512\\.cpp$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
                                   "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-Wno-uninitialized")

@@ -94,6 +94,7 @@ const Kernels& kernels_of(Backend backend) {
 #if defined(__x86_64__)
     if (backend == Backend::kAvx2) return kAvx2Kernels;
     if (backend == Backend::kAvx512) return kAvx512Kernels;
+    if (backend == Backend::kAmx) return kAmxKernels;
 #endif
     return kScalarKernels;
 }

@@ -68,6 +68,7 @@ extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;    // rows_avx2.cpp
 extern const Kernels kAvx512Kernels;  // rows_avx512.cpp
+extern const Kernels kAmxKernels;     // linear_amx.cpp
 #endif
 
 }  // namespace daidd::inference

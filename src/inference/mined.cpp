@@ -130,7 +130,7 @@ void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& cod
     const Linear& linear = mined.linear;
     const std::vector<Drawn> drawn = ask_for_noise(linear, mined.first_operand, codes, drawer);
     const bool peels =
-        backend == Backend::kAvx512 && linear.n >= kTile && std::ranges::all_of(drawn, is_drawn);
+        backend >= Backend::kAvx512 && linear.n >= kTile && std::ranges::all_of(drawn, is_drawn);
     const auto plain = [&](uint32_t first, uint32_t count) {
         parallel.run(count, [&](uint32_t begin, uint32_t end, unsigned part) {
             kernels_of(backend).linear(linear, mined.packed, codes, first + begin, first + end, mined.fx, y,

@@ -83,7 +83,7 @@ NoisedRows::NoisedRows(Backend backend, std::span<const int8_t> rows, uint32_t k
     assert(k > 0 && k <= kSliceColumns && k % 8 == 0 && is_supported(backend));
     assert(rows.size() == size_t{groups_} * kTile * k);
 #if defined(__x86_64__)
-    if (backend == Backend::kAvx512) pack_noised_avx512(rows.data(), groups_, k, rows_.data());
+    if (backend >= Backend::kAvx512) pack_noised_avx512(rows.data(), groups_, k, rows_.data());
 #endif
 }
 
@@ -94,7 +94,7 @@ void NoisedRows::fold(std::span<const int8_t> weights, size_t stride, uint32_t r
     auto* kernel = fold_scalar;
 #if defined(__x86_64__)
     if (backend_ == Backend::kAvx2) kernel = fold_avx2;
-    if (backend_ == Backend::kAvx512) kernel = fold_avx512;
+    if (backend_ >= Backend::kAvx512) kernel = fold_avx512;
 #endif
     kernel(rows_.data(), groups_, weights.data(), stride, k_, r, words.data());
 }

@@ -15,6 +15,9 @@ namespace {
 /// them: with small ones a fifth of the time goes into finding pages.
 std::shared_ptr<int8_t[]> take_weights(size_t bytes) {
     constexpr size_t kHugePage = size_t{2} << 20;
+    // A tile of the last block may reach behind it.
+    constexpr size_t kTileBytes = 1024;
+    bytes += kTileBytes;
     const std::align_val_t alignment{bytes < kHugePage ? 64 : kHugePage};
     auto* memory = static_cast<int8_t*>(::operator new[](bytes, alignment));
 #if defined(__linux__)

@@ -14,7 +14,7 @@ DotRows* dot_rows(inference::Backend backend) {
     assert(is_supported(backend));
 #if defined(__x86_64__)
     if (backend == inference::Backend::kAvx2) return dot_rows_avx2;
-    if (backend == inference::Backend::kAvx512) return dot_rows_avx512;
+    if (backend >= inference::Backend::kAvx512) return dot_rows_avx512;
 #endif
     return dot_rows_scalar;
 }

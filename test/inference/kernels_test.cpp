@@ -21,7 +21,8 @@ protected:
     Scratch scratch;
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, FastKernels, testing::Values(Backend::kAvx2, Backend::kAvx512),
+INSTANTIATE_TEST_SUITE_P(Backends, FastKernels,
+                         testing::Values(Backend::kAvx2, Backend::kAvx512, Backend::kAmx),
                          [](const auto& backend) { return std::string{to_string(backend.param)}; });
 
 std::vector<int32_t> random_row(Random& random, size_t size) {

@@ -38,7 +38,8 @@ protected:
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, FastFolds, testing::Values(Backend::kAvx2, Backend::kAvx512),
+INSTANTIATE_TEST_SUITE_P(Backends, FastFolds,
+                         testing::Values(Backend::kAvx2, Backend::kAvx512, Backend::kAmx),
                          [](const auto& backend) { return std::string{to_string(backend.param)}; });
 
 TEST_P(FastFolds, AreTheSame) {
