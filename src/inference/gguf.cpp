@@ -156,7 +156,7 @@ private:
         if (error_) return 0;
         if (size > left()) return fail(GgufReason::kTruncated, field), 0;
         uint64_t value = 0;
-        for (uint64_t i = 0; i < size; ++i) value |= uint64_t{bytes_[at_ + i]} << (8 * i);
+        for (size_t i = 0; i < size; ++i) value |= uint64_t{bytes_[size_t(at_) + i]} << (8 * i);
         at_ += size;
         return value;
     }
@@ -167,7 +167,7 @@ private:
         if (error_) return {};
         if (size > max) return fail(GgufReason::kOverLimit, field), std::string_view{};
         if (size > left()) return fail(GgufReason::kTruncated, field), std::string_view{};
-        const auto text = as_text(bytes_.subspan(at_, size));
+        const auto text = as_text(bytes_.subspan(size_t(at_), size_t(size)));
         at_ += size;
         return text;
     }
@@ -211,6 +211,9 @@ private:
         if (!size) return fail(GgufReason::kUnknownType, key);
         if (count > kGgufArrayMax) return fail(GgufReason::kOverLimit, key);
         if (count > left() / *size) return fail(GgufReason::kTruncated, key);
+        // There are at least `count` elements' bytes, so this is not more than a file may ask for.
+        (type == uint32_t(GgufValueType::kText) ? value.texts.reserve(size_t(count))
+                                                : value.numbers.reserve(size_t(count)));
         for (uint64_t i = 0; i < count && !error_; ++i) read_element(value, GgufValueType(type), *size, key);
         file_.fields_.push_back({key, std::move(value)});
     }
@@ -262,7 +265,7 @@ private:
             const std::string_view name = file_.tensors_[i].name;
             const uint64_t room = start > bytes_.size() ? 0 : bytes_.size() - start;
             if (offset > room || size > room - offset) return fail(GgufReason::kOutsideFile, name);
-            file_.tensors_[i].data = bytes_.subspan(start + offset, size);
+            file_.tensors_[i].data = bytes_.subspan(size_t(start + offset), size_t(size));
         }
     }
 

@@ -109,11 +109,11 @@ Bytes GgufWriter::finish() {
         append(out, offset, 8);
         offset += padded(tensor.data.size());
     }
-    out.resize(padded(out.size()));
-    out.reserve(out.size() + offset);
+    out.resize(size_t(padded(out.size())));
+    out.reserve(out.size() + size_t(offset));
     for (Tensor& tensor : tensors_) {
         out.insert(out.end(), tensor.data.begin(), tensor.data.end());
-        out.resize(padded(out.size()));
+        out.resize(size_t(padded(out.size())));
         tensor.data = {};
     }
     *this = {};
