@@ -16,6 +16,7 @@ LINE_COLUMNS_MAX = 110
 TABLES = {
     "src/crypto/bip39_english.cpp": "2048 words",
     "src/inference/tables.cpp": "literal tables of the specification",
+    "src/inference/unicode_tables.cpp": "literal tables of Unicode",
 }
 
 # An outside library is known in one place. include prefix -> folders that may

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstdint>
 #include <utility>
 
@@ -48,6 +49,54 @@ std::pair<size_t, size_t> match(std::string_view text) {
 size_t utf8_length(std::string_view text) {
     const auto [fit, length] = match(text);
     return fit == length ? length : 0;
+}
+
+char32_t utf8_character(std::string_view sequence) {
+    const auto byte = [&](size_t i) { return char32_t(uint8_t(sequence[i])); };
+    assert(utf8_length(sequence) == sequence.size());
+    switch (sequence.size()) {
+    case 1: return byte(0);
+    case 2: return (byte(0) & 0x1F) << 6 | (byte(1) & 0x3F);
+    case 3: return (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
+    default:
+        return (byte(0) & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
+    }
+}
+
+void append_utf8(char32_t character, std::string& out) {
+    assert(character < kBrokenByte);
+    if (character < 0x80) {
+        out.push_back(char(character));
+        return;
+    }
+    const int follow = character < 0x800 ? 1 : character < 0x10000 ? 2 : 3;
+    const char32_t lead = follow == 1 ? 0xC0 : follow == 2 ? 0xE0 : 0xF0;
+    out.push_back(char(lead | character >> (6 * follow)));
+    for (int i = follow - 1; i >= 0; --i) out.push_back(char(0x80 | (character >> (6 * i) & 0x3F)));
+}
+
+std::u32string to_characters(std::string_view text) {
+    std::u32string characters;
+    characters.reserve(text.size());
+    for (size_t at = 0; at < text.size();) {
+        const size_t length = utf8_length(text.substr(at));
+        characters.push_back(length == 0 ? kBrokenByte + uint8_t(text[at])
+                                         : utf8_character(text.substr(at, length)));
+        at += std::max<size_t>(length, 1);
+    }
+    return characters;
+}
+
+std::string to_bytes(std::u32string_view characters) {
+    std::string text;
+    for (const char32_t character : characters) {
+        if (character >= kBrokenByte) {
+            text.push_back(char(character - kBrokenByte));
+        } else {
+            append_utf8(character, text);
+        }
+    }
+    return text;
 }
 
 bool is_utf8_prefix(std::string_view text) {

@@ -13,6 +13,19 @@ inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 /// no surrogates), or 0.
 size_t utf8_length(std::string_view text);
 
+/// The character of one well-formed sequence: `sequence` is a character's bytes and no more.
+char32_t utf8_character(std::string_view sequence);
+void append_utf8(char32_t character, std::string& out);
+
+/// A byte that is not part of a well-formed sequence, as to_characters writes it: no character has such a
+/// code.
+inline constexpr char32_t kBrokenByte = 0x110000;
+
+/// The characters of any bytes; a byte that is not UTF-8 is kBrokenByte + its value. to_bytes is the way
+/// back.
+std::u32string to_characters(std::string_view text);
+std::string to_bytes(std::u32string_view characters);
+
 /// Whether `text`, too short to be a sequence, may become one when more bytes follow.
 bool is_utf8_prefix(std::string_view text);
 
