@@ -25,7 +25,32 @@ constexpr std::string_view kGpt2 =
 constexpr std::string_view kSmolLm =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|\\p{N}| ?[^" DAIDD_SPACE "\\p{L}\\p{N}]+|[" DAIDD_SPACE
     "]+(?![^" DAIDD_SPACE "\\p{N}])|[" DAIDD_SPACE "]+";
+
+// Llama 3's (tokenizer.py of meta-llama/llama3) and Qwen2's (tokenization_qwen2.py) differ in the length of
+// numbers.
+#define DAIDD_LLAMA_BPE(NUMBER)                                                               \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" NUMBER "| ?[^" DAIDD_SPACE  \
+    "\\p{L}\\p{N}]+[\\r\\n]*|[" DAIDD_SPACE "]*[\\r\\n]+|[" DAIDD_SPACE "]+(?![^" DAIDD_SPACE \
+    "])|[" DAIDD_SPACE "]+"
+constexpr std::string_view kLlamaBpe = DAIDD_LLAMA_BPE("\\p{N}{1,3}");
+constexpr std::string_view kQwen2 = DAIDD_LLAMA_BPE("\\p{N}");
+#undef DAIDD_LLAMA_BPE
 #undef DAIDD_SPACE
+
+struct Known {
+    std::string_view name;
+    std::string_view pattern;
+    bool composes = false;
+    bool keeps_whole = false;
+    bool adds_begin = false;
+};
+constexpr Known kKnown[] = {
+    {"gpt-2", kGpt2},
+    {"default", kGpt2},
+    {"smollm", kSmolLm},
+    {.name = "llama-bpe", .pattern = kLlamaBpe, .keeps_whole = true, .adds_begin = true},
+    {.name = "qwen2", .pattern = kQwen2, .composes = true},
+};
 
 struct FreeMatch {
     void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
@@ -34,27 +59,33 @@ struct FreeMatch {
 }  // namespace
 
 struct Pretokenizer::Pattern {
-    explicit Pattern(std::string_view text) {
+    explicit Pattern(const Known& of) : known{of} {
         int error = 0;
         PCRE2_SIZE error_at = 0;
-        code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_UTF | PCRE2_UCP,
-                             &error, &error_at, nullptr);
+        code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(of.pattern.data()), of.pattern.size(),
+                             PCRE2_UTF | PCRE2_UCP, &error, &error_at, nullptr);
         assert(code != nullptr);  // the patterns are literals
     }
     ~Pattern() { pcre2_code_free(code); }
     Pattern(const Pattern&) = delete;
     Pattern& operator=(const Pattern&) = delete;
 
+    const Known& known;
     pcre2_code* code;
 };
 
 Pretokenizer::Pretokenizer(std::shared_ptr<const Pattern> pattern) : pattern_{std::move(pattern)} {}
 
 std::optional<Pretokenizer> Pretokenizer::find(std::string_view name) {
-    if (name == "smollm") return Pretokenizer{std::make_shared<const Pattern>(kSmolLm)};
-    if (name == "gpt-2" || name == "default") return Pretokenizer{std::make_shared<const Pattern>(kGpt2)};
+    for (const Known& known : kKnown) {
+        if (known.name == name) return Pretokenizer{std::make_shared<const Pattern>(known)};
+    }
     return std::nullopt;
 }
+
+bool Pretokenizer::composes() const { return pattern_->known.composes; }
+bool Pretokenizer::keeps_whole() const { return pattern_->known.keeps_whole; }
+bool Pretokenizer::adds_begin() const { return pattern_->known.adds_begin; }
 
 std::vector<std::string_view> Pretokenizer::split(std::string_view text) const {
     std::vector<std::string_view> pieces;

@@ -19,37 +19,49 @@ inline constexpr std::array<std::string_view, 16> kByteSpecials{
     "<|reserved_12|>", "<|reserved_13|>", "<|reserved_14|>", "<|reserved_15|>"};
 inline constexpr uint32_t kByteVocabulary = 256 + uint32_t(kByteSpecials.size());
 
-// Limits of a vocabulary. Gemma's has 2^18 entries; the longest known token is a run of 256 blanks.
-inline constexpr uint32_t kTokenizerVocabularyMax = 1u << 18;
+// Limits of a vocabulary: a model has at most as many tokens; the longest known token is a run of 256 blanks.
+inline constexpr uint32_t kTokenizerVocabularyMax = 1u << 20;
 inline constexpr size_t kTokenBytesMax = 1024;
 
 enum class Specials : uint8_t { kOmit, kShow };
 
-/// Text to token ids and back: byte-level byte-pair encoding as GPT-2's, described by a GGUF file's metadata.
-/// Special tokens (control and user-defined ones) live apart from text: no text encodes to one, whatever a
-/// user types; who needs one finds it by name. Immutable, cheap to copy, safe to share between threads.
+/// Text to token ids and back, as a GGUF file's metadata describes it: byte-pair encoding of bytes ("gpt2")
+/// or of SentencePiece's characters ("llama"), or WordPiece ("bert"); encoder.h has their rules.
+///
+/// Special tokens (control, unknown and unused ones) live apart from text: no text encodes to one, whatever a
+/// user types, except that the unknown token stands for what the vocabulary cannot say. Who needs one finds
+/// it by name. User-defined tokens are text that is never cut: they are found before anything else.
+/// Immutable, cheap to copy, safe to share between threads.
 class Tokenizer {
 public:
-    /// From the `tokenizer.ggml.*` metadata. Refuses a tokenizer model or pre-tokenizer that is not known
-    /// ("gpt2" with "smollm" or "gpt-2") by naming its field. Copies what it needs.
+    /// From the `tokenizer.ggml.*` metadata. Refuses a tokenizer model or pre-tokenizer that is not known by
+    /// naming its field. Copies what it needs.
     static Result<Tokenizer, GgufError> load(const GgufFile& file);
     /// Of generated models: no merges, kByteVocabulary tokens; <|endoftext|> and <|im_end|> end a text.
     static Tokenizer bytes();
 
-    /// Any bytes are allowed: those that are not UTF-8 are encoded one by one. A byte for which the
-    /// vocabulary has no token is left out, as the reference tokenizers do (SmolLM2 lacks 21, mostly bytes
-    /// that UTF-8 never has).
+    /// The tokens of a part of a text: no begin or closing token. Any bytes are allowed: those that are not
+    /// UTF-8 are encoded one by one, and no token spans them. "gpt2" and "llama" leave out a byte for which
+    /// the vocabulary has neither a token nor an unknown one, as the reference tokenizers do (SmolLM2 lacks
+    /// 21, mostly bytes that UTF-8 never has); "bert" leaves out all that are not UTF-8.
     std::vector<uint32_t> encode(std::string_view text) const;
+    /// A whole text as the model was trained to read it: begin_token, its tokens, closing_token.
+    std::vector<uint32_t> encode_whole(std::string_view text) const;
 
     /// The bytes of the tokens; not always UTF-8 (utf8.h helps). Nothing if an id is not in the vocabulary.
+    /// A text that was encoded comes back, with these exceptions: "llama" begins it with a blank unless
+    /// `add_space_prefix` is false, and turns U+2581 into a blank; "qwen2" brings it to NFC; "bert" keeps
+    /// only its words.
     std::optional<std::string> decode(std::span<const uint32_t> tokens,
                                       Specials specials = Specials::kOmit) const;
 
     uint32_t vocabulary() const;
     bool is_special(uint32_t token) const;
     std::optional<uint32_t> find_special(std::string_view name) const;
-    /// A text's first token where the metadata asks for one (`add_bos_token`).
+    /// A text's first token where the metadata (`add_bos_token`) or the kind of tokenizer asks for one.
     std::optional<uint32_t> begin_token() const;
+    /// The last one of a whole text (`add_eos_token`, `add_sep_token`).
+    std::optional<uint32_t> closing_token() const;
     /// Generation stops at any of these; sorted.
     const std::vector<uint32_t>& end_tokens() const;
 

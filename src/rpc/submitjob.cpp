@@ -136,7 +136,7 @@ std::vector<uint32_t> prompt_of(const Context& context, const Json& text, const 
                     "This node has no tokenizer of that model: start it with -model=FILE, or give the prompt "
                     "as tokens"};
     }
-    if (wish.raw || !language->chat) return language->tokenizer.encode(prompt);
+    if (wish.raw || !language->chat) return language->tokenizer.encode_whole(prompt);
     std::vector<inference::Message> messages;
     if (!wish.system.empty()) messages.push_back({inference::Role::kSystem, wish.system});
     messages.push_back({inference::Role::kUser, prompt});

@@ -42,7 +42,7 @@ Outcome run(const RunArguments& arguments) {
     const auto loaded = load_model(arguments.model, *backend);
     if (!loaded) return loaded.error();
     const auto prompt = arguments.raw
-                            ? loaded->tokenizer.encode(arguments.prompt)
+                            ? loaded->tokenizer.encode_whole(arguments.prompt)
                             : loaded->chat.render(std::vector<Message>{{Role::kUser, arguments.prompt}});
     if (prompt.empty()) return "prompt: empty";
     const uint64_t positions = uint64_t{prompt.size()} + arguments.max_tokens;

@@ -176,7 +176,7 @@ const ShapeCase kFieldCases[] = {
      "llama.rope.freq_base: bad value"},
     {"rope_base_nan", [](SmallLlama& m) { m.fields["llama.rope.freq_base"] = NAN; },
      "llama.rope.freq_base: bad value"},
-    {"tokenizer_unknown", [](SmallLlama& m) { m.vocabulary.pre = "llama-bpe"; },
+    {"tokenizer_unknown", [](SmallLlama& m) { m.vocabulary.pre = "other"; },
      "tokenizer.ggml.pre: bad value"},
     {"vocabulary_other",
      [](SmallLlama& m) {

@@ -23,6 +23,7 @@ struct SmallVocabulary {
     std::vector<std::string> merges = tokenizer_vectors()["merges"];
     std::vector<uint64_t> types = std::vector<uint64_t>(tokens.size(), 1);
     uint32_t end_token = 0;
+    std::optional<uint32_t> begin_token;
     std::string chat_template;
 
     SmallVocabulary() {
@@ -45,6 +46,7 @@ struct SmallVocabulary {
         writer.add_value("tokenizer.ggml.token_type",
                          {GgufValueType::kArray, GgufValueType::kI32, types, {}});
         writer.add_number("tokenizer.ggml.eos_token_id", end_token);
+        if (begin_token) writer.add_number("tokenizer.ggml.bos_token_id", *begin_token);
         if (!chat_template.empty()) writer.add_text("tokenizer.chat_template", chat_template);
         return writer.finish();
     }

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "inference/pretokenizer.h"
 #include "inference/tokenizer_fixture.h"
 #include "inference/utf8.h"
 
@@ -18,8 +19,8 @@ struct SpoiledVocabulary {
 void PrintTo(const SpoiledVocabulary& spoiled, std::ostream* out) { *out << spoiled.name; }
 
 const SpoiledVocabulary kSpoiledVocabularies[] = {
-    {"other_model", [](SmallVocabulary& v) { v.model = "llama"; }, "tokenizer.ggml.model: bad value"},
-    {"other_pre", [](SmallVocabulary& v) { v.pre = "llama-bpe"; }, "tokenizer.ggml.pre: bad value"},
+    {"other_model", [](SmallVocabulary& v) { v.model = "t5"; }, "tokenizer.ggml.model: bad value"},
+    {"other_pre", [](SmallVocabulary& v) { v.pre = "tekken"; }, "tokenizer.ggml.pre: bad value"},
     {"no_tokens", [](SmallVocabulary& v) { v.tokens.clear(); }, "tokenizer.ggml.tokens: over limit"},
     {"too_many_tokens", [](SmallVocabulary& v) { v.tokens.resize(kTokenizerVocabularyMax + 1, "a"); },
      "tokenizer.ggml.tokens: over limit"},
@@ -112,6 +113,63 @@ TEST(Tokenizer, TypedSpecialNamesStayText) {
     EXPECT_EQ(tokenizer->decode(std::vector{start}), "");
     EXPECT_EQ(tokenizer->decode(std::vector{start}, Specials::kShow), "<|im_start|>");
     EXPECT_EQ(tokenizer->find_special("the"), std::nullopt);
+}
+
+TEST(Tokenizer, UserDefinedTokensAreTextInOnePiece) {
+    SmallVocabulary vocabulary;
+    for (const char* text : {"<tool>", "<tool>\n", "the the"}) {
+        vocabulary.tokens.emplace_back(text);
+        vocabulary.types.push_back(4);
+    }
+    const auto tokenizer = vocabulary.load();
+    ASSERT_TRUE(tokenizer) << to_string(tokenizer.error());
+    const auto last = uint32_t(vocabulary.tokens.size() - 1);
+    EXPECT_EQ(tokenizer->encode("<tool><tool>\nthe the"), (std::vector{last - 2, last - 1, last}));
+    EXPECT_EQ(tokenizer->decode(std::vector{last - 1}), "<tool>\n");
+    EXPECT_FALSE(tokenizer->is_special(last));
+    EXPECT_EQ(tokenizer->find_special("<tool>"), std::nullopt);
+    const std::string text = "a <tool the <tool>";
+    EXPECT_EQ(tokenizer->encode(text).back(), last - 2);
+    EXPECT_EQ(tokenizer->decode(tokenizer->encode(text)), text);
+}
+
+/// Of each pattern, what sets it apart; tokenizer_test.py compares whole texts with the reference.
+TEST(Pretokenizer, CutsAsItsFamily) {
+    const auto pieces = [](const char* name, std::string_view text) {
+        std::string joined;
+        for (const auto piece : Pretokenizer::find(name)->split(text)) joined += std::string{piece} + "|";
+        return joined;
+    };
+    const std::string_view text = "It'S 12345 x=\n\n  (y)";
+    EXPECT_EQ(pieces("gpt-2", text), "It|'|S| 12345| x|=|\n\n | (|y|)|");
+    EXPECT_EQ(pieces("smollm", text), "It|'|S| |1|2|3|4|5| x|=|\n\n | (|y|)|");
+    EXPECT_EQ(pieces("llama-bpe", text), "It|'S| |123|45| x|=\n\n| | (|y|)|");
+    EXPECT_EQ(pieces("qwen2", text), "It|'S| |1|2|3|4|5| x|=\n\n| | (|y|)|");
+    EXPECT_FALSE(Pretokenizer::find("tekken"));
+}
+
+TEST(Tokenizer, LlamaKeepsAPieceThatIsAToken) {
+    SmallVocabulary vocabulary;
+    vocabulary.tokens.emplace_back("zzz");  // no merge leads there
+    vocabulary.types.push_back(1);
+    const auto last = uint32_t(vocabulary.tokens.size() - 1);
+    EXPECT_EQ(vocabulary.load()->encode("zzz").size(), 3u);
+    vocabulary.pre = "llama-bpe";
+    EXPECT_EQ(to_string(vocabulary.load().error()), "tokenizer.ggml.bos_token_id: missing");
+    vocabulary.begin_token = last - 1;
+    const auto tokenizer = vocabulary.load();
+    ASSERT_TRUE(tokenizer) << to_string(tokenizer.error());
+    EXPECT_EQ(tokenizer->encode("zzz"), std::vector{last});
+    EXPECT_EQ(tokenizer->encode_whole("zzz"), (std::vector{last - 1, last}));
+}
+
+TEST(Tokenizer, QwenComposesCharacters) {
+    SmallVocabulary vocabulary;
+    EXPECT_NE(vocabulary.load()->encode("e\u0301"), vocabulary.load()->encode("\u00E9"));
+    vocabulary.pre = "qwen2";
+    const auto tokenizer = vocabulary.load();
+    EXPECT_EQ(tokenizer->encode("e\u0301"), tokenizer->encode("\u00E9"));
+    EXPECT_EQ(tokenizer->decode(tokenizer->encode("e\u0301\xFF")), "\u00E9\xFF");
 }
 
 TEST(Tokenizer, EveryByteSurvives) {
