@@ -74,11 +74,20 @@ void add_eval(CLI::App& app, Commands& commands) {
     eval->add_flag("--json", commands.eval.json,
                    "{tokens, nll, perplexity, loss, predicted, model_root, corpus_root, commitment}, or of "
                    "choices {questions, right, model_root, questions_root, commitment}");
+}
 
+void add_tokenize(CLI::App& app, Commands& commands) {
     auto* tokenize = app.add_subcommand("tokenize", "Token ids of a text file, as JSON");
-    tokenize->add_option("model", commands.tokenize.model, "integer model file")->required();
+    tokenize->add_option("model", commands.tokenize.model, "any GGUF file with a tokenizer")->required();
     tokenize->add_option("text", commands.tokenize.text, "text file")->required();
-    tokenize->add_flag("--chat", commands.tokenize.chat, "as a user's message in the chat template");
+    auto* chat =
+        tokenize->add_flag("--chat", commands.tokenize.chat, "as a user's message in the chat template");
+    tokenize->add_flag("--whole", commands.tokenize.whole, "with the tokens that begin and close a text")
+        ->excludes(chat);
+    tokenize->add_flag("--lines", commands.tokenize.lines, "each line of the text apart, a list a line");
+    tokenize->add_flag("--null", commands.tokenize.null, "as --lines, but a zero byte ends a line");
+    tokenize->add_flag("--decode", commands.tokenize.decode,
+                       "the bytes that the tokens stand for, not their ids");
 }
 
 void add_others(CLI::App& app, Commands& commands) {
@@ -136,6 +145,7 @@ int run_cli(int argc, char** argv) {
     add_convert(app, commands);
     add_run(app, commands);
     add_eval(app, commands);
+    add_tokenize(app, commands);
     add_others(app, commands);
     try {
         app.parse(arguments_of(argc, argv));

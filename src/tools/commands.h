@@ -47,7 +47,11 @@ Outcome eval(const EvalArguments& arguments);
 
 struct TokenizeArguments {
     std::string model, text;
-    bool chat = false;  ///< as a user's message in the chat template
+    bool chat = false;    ///< as a user's message in the chat template
+    bool whole = false;   ///< with the tokens that begin and close a text
+    bool lines = false;   ///< each line apart
+    bool null = false;    ///< the same, and a zero byte ends a line
+    bool decode = false;  ///< what the tokens stand for in place of their ids
 };
 Outcome tokenize(const TokenizeArguments& arguments);
 

@@ -54,20 +54,6 @@ Outcome inspect(const InspectArguments& arguments) {
     return std::nullopt;
 }
 
-Outcome tokenize(const TokenizeArguments& arguments) {
-    const auto loaded = load_model(arguments.model, inference::Backend::kScalar);
-    if (!loaded) return loaded.error();
-    const auto text = map_file(arguments.text);
-    if (!text) return text.error();
-    const std::string content{as_text(text->bytes)};
-    const auto tokens =
-        arguments.chat
-            ? loaded->chat.render(std::vector<inference::Message>{{inference::Role::kUser, content}})
-            : loaded->tokenizer.encode(content);
-    std::cout << nlohmann::json(tokens).dump() << "\n";
-    return std::nullopt;
-}
-
 Outcome chain_spec(const ChainSpecArguments& arguments) {
     const auto loaded = load_model(arguments.model, inference::Backend::kScalar);
     if (!loaded) return loaded.error();

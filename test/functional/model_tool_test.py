@@ -312,6 +312,20 @@ def tokenize(network):
     expect_equal(json.loads(succeed("tokenize", model, path, "-chat")),
                  [start, *b"user\n", *content, end, *b"\n", start, *b"assistant\n"])
     assert endoftext not in json.loads(succeed("tokenize", model, path, "-chat"))
+    # Each line apart; the last one needs no end.
+    lines = write_text(network, b"ab\n\nc\x00d")
+    expect_equal(succeed("tokenize", model, lines, "-lines"), "[97,98]\n[]\n[99,0,100]\n")
+    expect_equal(succeed("tokenize", model, lines, "-null"), "[97,98,10,10,99]\n[100]\n")
+    expect_equal(succeed("tokenize", model, lines, "-decode"), "ab\n\nc\0d\n")
+    expect_equal(succeed("tokenize", model, lines, "-decode", "-lines"), "ab\n\nc\0d\n")
+    expect_equal(succeed("tokenize", model, lines, "-decode", "-null"), "ab\n\nc\0d\0")
+    # Any GGUF with a tokenizer will do, and none of its tensors is looked at.
+    expect_equal(json.loads(succeed("tokenize", write_source(network), lines)), list(b"ab\n\nc\x00d"))
+    begins = {"fields": {"tokenizer.ggml.pre": (TEXT, "llama-bpe"), "tokenizer.ggml.bos_token_id": (U32, endoftext)}}
+    source = write_source(network, **begins)
+    expect_equal(succeed("tokenize", source, lines, "-whole", "-lines"),
+                 f"[{endoftext},97,98]\n[{endoftext}]\n[{endoftext},99,0,100]\n")
+    expect_usage_error("--chat excludes --whole", "tokenize", source, lines, "-whole", "-chat")
 
 
 def run(network):
