@@ -64,6 +64,9 @@ TEST_P(Kernels, QuantiseAndNormaliseTheSame) {
         const int32_t q[] = {kQOnePlane, kQTwoPlanes, kQHead};
         return checker.quantise(some(shapes, 1, 4), some(shapes, 1, 400), q[shapes.next() % 3], fx);
     });
+}
+
+TEST_P(Kernels, QuantiseAndNormaliseTheSameAtTheWidestRow) {
     at_limit([](Checker& checker) { return checker.quantise(1, kDimMax, kQTwoPlanes, kFxMax); });
 }
 
@@ -78,6 +81,9 @@ TEST_P(Kernels, MultiplyTheSame) {
         return checker.linear(some(shapes, 1, 70), some(shapes, 1, 140), some(shapes, 1, 90),
                               some(shapes, 1, 2), fx);
     });
+}
+
+TEST_P(Kernels, MultiplyTheSameAtTheLargestDepth) {
     at_limit([](Checker& checker) { return checker.linear(2, 17, kDepthMax, 2, kFxMin); });
 }
 
@@ -117,11 +123,41 @@ TEST_P(Kernels, AttendTheSameAtTheLongestContextAndTheWidestHead) {
     });
 }
 
+// The largest int32 sum of one split, and the least: doc/numerics.md §9.
+TEST_P(Kernels, SumASplitOfValuesAtItsBound) {
+    constexpr uint32_t head_dim = 16;
+    const AttentionShape shape{.rows = 1,
+                               .first = kSplitPositions,
+                               .heads = 1,
+                               .kv_heads = 1,
+                               .head_dim = head_dim,
+                               .capacity = kSplitPositions + 1};
+    std::vector<int8_t> values(size_t{shape.capacity} * head_dim, 127);
+    for (size_t i = 1; i < values.size(); i += 2) values[i] = -127;
+    // Beyond the largest weight: they are cut to it.
+    const std::vector<int64_t> weights(shape.positions(), 1 << 14);
+    const std::vector<int32_t> states(3, 0);
+    const DeviceCache cache{shape.capacity, nullptr, nullptr,
+                            operations->upload(std::span<const int8_t>{values}), nullptr};
+    const AttentionScratch scratch{operations->upload(std::span<const int64_t>{weights}),
+                                   operations->upload(std::span<const int32_t>{states}),
+                                   device->allocate(AttentionScratch::partial_bytes(shape))};
+    operations->values(cache, shape, scratch);
+    const auto sums = operations->download<int32_t>(scratch.partial, 2 * head_dim);
+    for (uint32_t i = 0; i < head_dim; ++i) {
+        EXPECT_EQ(sums[i], (i % 2 == 0 ? 1 : -1) * 512 * 16383 * 127);
+        EXPECT_EQ(sums[head_dim + i], (i % 2 == 0 ? 1 : -1) * 16383 * 127) << "the position behind the split";
+    }
+}
+
 TEST_P(Kernels, FoldTheSame) {
     each_round(7, 24, [](Checker& checker, Draw& shapes, uint32_t) {
         const uint32_t r = 8 * some(shapes, 1, 16), k = r * some(shapes, 1, 6);
         return checker.noised(some(shapes, 1, 3), some(shapes, 1, 6), k, r);
     });
+}
+
+TEST_P(Kernels, FoldTheSameAtTheDeepestSlice) {
     at_limit([](Checker& checker) { return checker.noised(1, 1, 4096, kStepMax); });
 }
 

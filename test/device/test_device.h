@@ -12,9 +12,21 @@ namespace daidd::device {
 /// The devices that tests run on. Neither has to be there: a test without its device is skipped.
 inline constexpr const char* kTestDevices[] = {"opencl:0", "cuda:0"};
 
+inline std::map<std::string, std::shared_ptr<Device>>& open_devices() {
+    static std::map<std::string, std::shared_ptr<Device>> devices;
+    return devices;
+}
+
+/// Closes them before the program ends, when drivers have taken themselves apart.
+class DevicesClose final : public testing::Environment {
+public:
+    void TearDown() override { open_devices().clear(); }
+};
+inline testing::Environment* const kDevicesClose = testing::AddGlobalTestEnvironment(new DevicesClose);
+
 /// Opened once a program: compiling kernels takes seconds. Null where there is no such device.
 inline std::shared_ptr<Device> test_device(const std::string& id) {
-    static std::map<std::string, std::shared_ptr<Device>> devices;
+    auto& devices = open_devices();
     const bool is_opencl = id.starts_with("opencl");
     if (!devices.contains(id) && !(is_opencl ? list_opencl() : list_cuda()).empty()) {
         devices[id] = is_opencl ? open_opencl(0) : open_cuda(0);
