@@ -176,8 +176,7 @@ const ShapeCase kFieldCases[] = {
      "llama.rope.freq_base: bad value"},
     {"rope_base_nan", [](SmallLlama& m) { m.fields["llama.rope.freq_base"] = NAN; },
      "llama.rope.freq_base: bad value"},
-    {"tokenizer_unknown", [](SmallLlama& m) { m.vocabulary.pre = "other"; },
-     "tokenizer.ggml.pre: bad value"},
+    {"tokenizer_unknown", [](SmallLlama& m) { m.vocabulary.pre = "other"; }, "tokenizer.ggml.pre: bad value"},
     {"vocabulary_other",
      [](SmallLlama& m) {
          m.vocabulary.tokens.emplace_back("<|more|>");
