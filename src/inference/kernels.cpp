@@ -8,9 +8,9 @@ void CodeRows::resize(uint32_t new_rows, uint32_t new_width, uint32_t new_planes
     rows = new_rows;
     width = new_width;
     planes = new_planes;
-    codes.resize(size_t{rows} * width * planes);
-    scales.resize(rows);
-    factors.resize(rows);
+    codes.resize(std::max(codes.size(), size_t{rows} * width * planes));
+    scales.resize(std::max<size_t>(scales.size(), rows));
+    factors.resize(std::max<size_t>(factors.size(), rows));
 }
 
 std::span<int8_t> CodeRows::plane(uint32_t row, uint32_t p) {

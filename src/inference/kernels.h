@@ -17,6 +17,7 @@ struct CodeRows {
     std::vector<Scale>
         factors;  ///< what a linear multiplies with: the scale, through norm_scale after a norm
 
+    /// Never takes memory back: the vectors may be longer than their rows.
     void resize(uint32_t new_rows, uint32_t new_width, uint32_t new_planes);
     std::span<int8_t> plane(uint32_t row, uint32_t p);
     std::span<const int8_t> plane(uint32_t row, uint32_t p) const;

@@ -9,8 +9,8 @@ namespace daidd::inference {
 namespace {
 
 /// A decoded token hands out work 150 times, some 40 µs apart: sleeping in between would cost as much as the
-/// work. After so many looks, about as long, a thread sleeps.
-constexpr int kLooks = 1000;
+/// work. After so many looks, some 150 µs, a thread sleeps.
+constexpr int kLooks = 4000;
 
 /// Not a yield: on a busy machine that gives away whole time slices.
 void pause() {

@@ -64,7 +64,8 @@ void Pass::step(size_t i, const Op& op) {
     case OpKind::kEmbedding: return embed(i);
     case OpKind::kNormQuant:
     case OpKind::kQuant: return quantise(i, op);
-    case OpKind::kLinear: return linear(op, values_[op.a].codes, values_[i].rows);
+    case OpKind::kLinear:
+        return linear(op, values_[op.a].codes, take_rows(i, size_t{count()} * model_.plan().width[i]));
     case OpKind::kHead: return head(i, op);
     case OpKind::kRopeQuant: return rope(i, op);
     case OpKind::kAttention: return attend(i, op);
@@ -83,10 +84,22 @@ void Pass::find_last_uses() {
     }
 }
 
-/// Buffers go round: fresh megabytes for every operation would cost page faults.
+// Buffers go round and never shrink: fresh or newly zeroed megabytes for every operation would cost as much
+// as a third of it.
 void Pass::release(Value& value) {
     if (value.rows.capacity() > 0) free_rows_.push_back(std::move(value.rows));
+    if (value.codes.rows > 0) free_codes_.push_back(std::move(value.codes));
     value = {};
+}
+
+CodeRows& Pass::take_codes(size_t i, uint32_t rows, uint32_t width, uint32_t planes) {
+    CodeRows& codes = values_[i].codes;
+    if (!free_codes_.empty()) {
+        codes = std::move(free_codes_.back());
+        free_codes_.pop_back();
+    }
+    codes.resize(rows, width, planes);
+    return codes;
 }
 
 std::vector<int32_t>& Pass::take_rows(size_t i, size_t size) {
@@ -95,7 +108,7 @@ std::vector<int32_t>& Pass::take_rows(size_t i, size_t size) {
         rows = std::move(free_rows_.back());
         free_rows_.pop_back();
     }
-    rows.resize(size);
+    if (rows.size() < size) rows.resize(size);
     return rows;
 }
 
@@ -106,7 +119,8 @@ void Pass::trace(uint16_t tensor, ByteView rows) {
 void Pass::trace_rows(size_t i) {
     if (trace_ == nullptr) return;
     const auto& rows = values_[i].rows;
-    trace(model_.plan().tensor[i], {reinterpret_cast<const uint8_t*>(rows.data()), 4 * rows.size()});
+    trace(model_.plan().tensor[i],
+          {reinterpret_cast<const uint8_t*>(rows.data()), 4 * size_t{count()} * model_.plan().width[i]});
 }
 
 void Pass::embed(size_t i) {
@@ -133,8 +147,7 @@ void Pass::quantise(size_t i, const Op& op) {
     const uint32_t width = model_.plan().width[i];
     const int32_t q = q_of_planes(op.planes);
     auto& in = values_[op.a].rows;
-    CodeRows& out = values_[i].codes;
-    out.resize(count(), width, op.planes);
+    CodeRows& out = take_codes(i, count(), width, op.planes);
     // The head's codes are needed only where logits are, but a trace has them for every position.
     const bool some = trace_ == nullptr && feeds_head_alone(i);
     parallel_.run(some ? uint32_t(wanted_.size()) : count(),
@@ -174,11 +187,6 @@ void Pass::quantise_row(const Op& op, std::span<const int32_t> x, int32_t q, uin
 void Pass::linear(const Op& op, const CodeRows& codes, std::vector<int32_t>& out) {
     const Linear& weights = model_.linears()[op.linear];
     const PackedLinear* packed = packed_ == nullptr ? nullptr : &packed_->linears[op.linear];
-    if (out.empty() && !free_rows_.empty()) {
-        out = std::move(free_rows_.back());
-        free_rows_.pop_back();
-    }
-    out.resize(size_t{codes.rows} * weights.n);
     if (tickets_ != nullptr) return mine(op, codes, out.data());
     const uint32_t blocks = (weights.n + kPackColumns - 1) / kPackColumns;
     parallel_.run(blocks, [&](uint32_t begin, uint32_t end, unsigned part) {
@@ -202,7 +210,9 @@ void Pass::head(size_t i, const Op& op) {
         if (tickets_ != nullptr) mine(op, codes, nullptr);
         return;
     }
-    if (wanted_.size() == count()) return linear(op, codes, values_[i].rows);
+    auto& logits = values_[i].rows;  // as long as they are: the caller gets them
+    logits.resize(wanted_.size() * model_.plan().width[i]);
+    if (wanted_.size() == count()) return linear(op, codes, logits);
     CodeRows some;
     some.resize(uint32_t(wanted_.size()), codes.width, codes.planes);
     for (uint32_t j = 0; j < some.rows; ++j) {
@@ -211,7 +221,7 @@ void Pass::head(size_t i, const Op& op) {
         }
         some.factors[j] = codes.factors[wanted_[j]];
     }
-    linear(op, some, values_[i].rows);
+    linear(op, some, logits);
 }
 
 void Pass::add(size_t i, const Op& op) {

@@ -43,6 +43,7 @@ private:
     void find_last_uses();
     void release(Value& value);
     std::vector<int32_t>& take_rows(size_t i, size_t size);
+    CodeRows& take_codes(size_t i, uint32_t rows, uint32_t width, uint32_t planes);
     void trace(uint16_t tensor, ByteView rows);
     void trace_rows(size_t i);
 
@@ -88,6 +89,7 @@ private:
     std::vector<size_t> last_use_;
     std::vector<SineCosine> rotations_;  // (row, pair)
     std::vector<std::vector<int32_t>> free_rows_;
+    std::vector<CodeRows> free_codes_;
 };
 
 /// Code rows of trace tensors, in the format of TraceSink::rows.

@@ -16,8 +16,7 @@ void Pass::make_rotations() {
 void Pass::rope(size_t i, const Op& op) {
     const Dimensions& d = model_.dimensions();
     auto& in = values_[op.a].rows;
-    CodeRows& queries = values_[i].codes;
-    queries.resize(count() * d.heads, d.head_dim, 1);
+    CodeRows& queries = take_codes(i, count() * d.heads, d.head_dim, 1);
     const size_t scales_of_row = size_t{2} * d.kv_heads;  // keys then values
     std::vector<RowScale> scales(count() * scales_of_row);
     const uint16_t layer = model_.plan().layer[i];

@@ -106,6 +106,7 @@ void add_others(CLI::App& app, Commands& commands) {
     bench->add_option("--device", commands.bench.device, "opencl:N or cuda:N, as `devices` lists them");
     bench->add_option("--prompt", commands.bench.prompt_tokens, "tokens of the prompt and of the mined unit")
         ->check(CLI::Range(16, 4096));
+    bench->add_flag("--speed-only", commands.bench.speed_only, "no mining pass");
     bench->add_flag("--json", commands.bench.json, "the same lines as one object");
 
     auto* devices = app.add_subcommand("devices", "Accelerators, and whether they compute the right bits");

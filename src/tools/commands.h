@@ -61,6 +61,7 @@ struct BenchArguments {
     unsigned threads = 1;
     uint32_t prompt_tokens = 128;
     uint32_t decode_tokens = 64;
+    bool speed_only = false;
     uint32_t batch = 1;  ///< answers at once, 1 … kBenchBatchMax
     bool json = false;
 };
