@@ -93,7 +93,7 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
         reinterpret_cast<int8_t*>(scratch.take_lines(bands * band_bytes / sizeof(Scratch::Line)));
     pack(codes, tiles_deep, cells);
 
-    const TileConfiguration tiles;
+    const TileConfiguration tiles{kTileDepth};
     Sums sums;
     for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
         const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);

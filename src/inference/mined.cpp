@@ -73,7 +73,14 @@ void fold_slice(const Linear& linear, Backend backend, const CodeRows& codes, co
     }
 }
 
-std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>& drawn, Parallel& parallel) {
+/// The kernels of a backend that peels.
+struct MinedKernels {
+    decltype(&mined_pack_avx512) pack;
+    decltype(&mined_tile_avx512) tile;
+};
+
+std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>& drawn,
+                                 const MinedKernels& kernels, Parallel& parallel) {
     const uint32_t groups = codes.rows / kTile;
     std::vector<MinedRows> parts;
     for (const Drawn& d : drawn) {
@@ -86,8 +93,8 @@ std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>
             std::vector<int8_t> noised(rows_size);
             for (uint32_t g = begin; g < end; ++g) {
                 noise_group(codes, d, g, noised.data());
-                mined_pack_avx512(noised.data(), d.noise_of(g).data(), d.id.slice.columns, d.id.step,
-                                  part.noised.data() + g * rows_size, part.noise.data() + g * noise_size);
+                kernels.pack(noised.data(), d.noise_of(g).data(), d.id.slice.columns, d.id.step,
+                             part.noised.data() + g * rows_size, part.noise.data() + g * noise_size);
             }
         });
         parts.push_back(std::move(part));
@@ -96,8 +103,8 @@ std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>
 }
 
 /// All tiles of a product that is peeled.
-void mine_and_peel(const MinedProduct& product, TicketDrawer& drawer, Parallel& parallel,
-                   std::vector<Scratch>& scratch) {
+void mine_and_peel(const MinedProduct& product, const MinedKernels& kernels, TicketDrawer& drawer,
+                   Parallel& parallel, std::vector<Scratch>& scratch) {
     const uint32_t groups = product.codes.rows / kTile;
     const size_t group_bytes = size_t{kTile} * product.linear.k * product.codes.planes;
     const auto chunk = uint32_t(std::clamp<size_t>(kChunkBytes / group_bytes, 2, groups));
@@ -108,7 +115,7 @@ void mine_and_peel(const MinedProduct& product, TicketDrawer& drawer, Parallel& 
         for (uint32_t first = 0; first < groups; first += chunk) {
             const uint32_t count = std::min(chunk, groups - first);
             for (uint32_t tile = begin; tile < end; ++tile) {
-                mined_tile_avx512(product, tile, first, count, words.data(), scratch[part]);
+                kernels.tile(product, tile, first, count, words.data(), scratch[part]);
                 size_t at = 0;
                 for (const MinedRows& rows : product.parts) {
                     const size_t size = size_t{count} * rows.steps();
@@ -140,13 +147,16 @@ void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& cod
     const uint32_t blocks = (linear.n + kPackColumns - 1) / kPackColumns;
 #if defined(__x86_64__)
     if (peels) {
+        const MinedKernels kernels = backend == Backend::kAmx
+                                         ? MinedKernels{mined_pack_amx, mined_tile_amx}
+                                         : MinedKernels{mined_pack_avx512, mined_tile_avx512};
         mine_and_peel({.linear = linear,
                        .packed = *mined.packed,
                        .codes = codes,
-                       .parts = pack_rows(codes, drawn, parallel),
+                       .parts = pack_rows(codes, drawn, kernels, parallel),
                        .fx = mined.fx,
                        .y = y},
-                      drawer, parallel, scratch);
+                      kernels, drawer, parallel, scratch);
         const uint32_t tiles = linear.n / kTile;
         if (y != nullptr && tiles < blocks) plain(tiles, blocks - tiles);
         return;

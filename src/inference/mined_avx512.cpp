@@ -56,8 +56,8 @@ Tile prepare(const int8_t* block, const MinedRows& part, Cells* excess, Cells* p
 
 /// Where the kernel below leaves what it made of a group.
 struct Made {
-    __m512i* folds;  // a step: lane u to be turned by u and XORed with the others
-    Cells* sums;     // lane u of [v] is the clean sum of row u with column v, added up over slices; or null
+    Cells* folds;  // a step: lane u to be turned by u and XORed with the others
+    Cells* sums;   // lane u of [v] is the clean sum of row u with column v, added up over slices; or null
 };
 
 /// One group. Lane u of sum[v] is T[u][v]. Inlined into more code its sums would not stay in registers.
@@ -83,7 +83,7 @@ __attribute__((noinline)) void mine_tile(const Tile& tile, const int8_t* rows, c
             even = xor3(even, sum[v], sum[v + 1]);
             odds = xor3(odds, sum[v + 2], sum[v + 3]);
         }
-        made.folds[step] = xor3(_mm512_xor_si512(even, odds), sum[kTile - 2], sum[kTile - 1]);
+        store(made.folds[step], xor3(_mm512_xor_si512(even, odds), sum[kTile - 2], sum[kTile - 1]));
     }
     if (made.sums == nullptr) return;
     for (uint32_t i = 0; i < tile.cells_a_step * kPairs; ++i, noise += sizeof(Cells)) {
@@ -99,34 +99,6 @@ __attribute__((noinline)) void mine_tile(const Tile& tile, const int8_t* rows, c
     }
 }
 
-/// The words of up to 16 steps at once: lane u of each fold turned by u, then all lanes of a fold XORed. Each
-/// level XORs halves of twice as many folds into one register; the order of the lanes comes out right.
-void words_of(const __m512i* folds, uint32_t steps, uint32_t* words) {
-    const __m512i turns = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    __m512i x[kTile];
-#pragma GCC unroll 16
-    for (uint32_t i = 0; i < kTile; ++i) {
-        x[i] = i < steps ? _mm512_rolv_epi32(folds[i], turns) : _mm512_setzero_si512();
-    }
-#pragma GCC unroll 16
-    for (uint32_t i = 0; i < 8; ++i) {
-        x[i] = _mm512_xor_si512(_mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]),
-                                _mm512_unpackhi_epi32(x[2 * i], x[2 * i + 1]));
-    }
-#pragma GCC unroll 4
-    for (uint32_t i = 0; i < 4; ++i) {
-        x[i] = _mm512_xor_si512(_mm512_unpacklo_epi64(x[2 * i], x[2 * i + 1]),
-                                _mm512_unpackhi_epi64(x[2 * i], x[2 * i + 1]));
-    }
-    const __m512i low =
-        _mm512_xor_si512(_mm512_shuffle_i32x4(x[0], x[1], 0x44), _mm512_shuffle_i32x4(x[0], x[1], 0xee));
-    const __m512i high =
-        _mm512_xor_si512(_mm512_shuffle_i32x4(x[2], x[3], 0x44), _mm512_shuffle_i32x4(x[2], x[3], 0xee));
-    const __m512i all =
-        _mm512_xor_si512(_mm512_shuffle_i32x4(low, high, 0x88), _mm512_shuffle_i32x4(low, high, 0xdd));
-    _mm512_mask_storeu_epi32(words, first_lanes(steps), all);
-}
-
 /// One slice of one tile for one group.
 void mine_group(const Tile& tile, const MinedRows& part, uint32_t group, bool first_slice, const Made& made,
                 uint32_t* words) {
@@ -135,7 +107,7 @@ void mine_group(const Tile& tile, const MinedRows& part, uint32_t group, bool fi
     mine_tile(tile, rows, noise, first_slice, made);
     for (uint32_t step = 0; step < tile.steps; step += kTile) {
         const uint32_t left = tile.steps - step;
-        words_of(made.folds + step, left < kTile ? left : kTile, words + step);
+        words_of<true>(made.folds + step, left < kTile ? left : kTile, words + step);
     }
 }
 
@@ -168,7 +140,7 @@ void mined_tile_avx512(const MinedProduct& product, uint32_t tile, uint32_t firs
     const size_t lines_a_slice = steps_max + size_t{kPairs} * kStepMax / kDepth;
     auto* const lines = reinterpret_cast<Cells*>(
         scratch.take_lines(slices * lines_a_slice + steps_max + size_t{planes} * kTile));
-    auto* const folds = reinterpret_cast<__m512i*>(lines + slices * lines_a_slice);
+    Cells* const folds = lines + slices * lines_a_slice;
     Cells* const sums = lines + slices * lines_a_slice + steps_max;
     Tile tiles[kDepthMax / kSliceColumns];
     const int8_t* const block =

@@ -19,7 +19,8 @@ private:
 struct MinedRows {
     MinedSlice id;
     AlignedBytes noised;  ///< groups one after the other, 16 · slice.columns each, in the kernel's order
-    AlignedBytes noise;   ///< −E of each group, 16 · r 16-bit numbers each, likewise
+    AlignedBytes noise;   ///< E of each group, 16 · r numbers each, likewise; of AVX-512 −E in 16 bits
+    size_t noise_a_group() const { return sizeof(int16_t) * kTile * id.step; }
     uint32_t steps() const { return id.slice.columns / id.step; }
 };
 
@@ -39,5 +40,10 @@ void mined_pack_avx512(const int8_t* noised, const int8_t* noise, uint32_t colum
                        int8_t* noised_out, int8_t* noise_out);
 void mined_tile_avx512(const MinedProduct& product, uint32_t tile, uint32_t first, uint32_t groups,
                        uint32_t* words, Scratch& scratch);
+
+void mined_pack_amx(const int8_t* noised, const int8_t* noise, uint32_t columns, uint32_t r,
+                    int8_t* noised_out, int8_t* noise_out);
+void mined_tile_amx(const MinedProduct& product, uint32_t tile, uint32_t first, uint32_t groups,
+                    uint32_t* words, Scratch& scratch);
 
 }  // namespace daidd::inference

@@ -62,4 +62,35 @@ inline uint32_t xor_lanes(__m512i x) {
     return uint32_t(_mm_cvtsi128_si32(y));
 }
 
+/// The words of up to 16 steps at once: lane u of each fold turned by u where kTurn, then all lanes of a fold
+/// XORed. Each level XORs halves of twice as many folds into one register; the order of the lanes comes out
+/// right.
+template <bool kTurn>
+inline void words_of(const Cells* folds, uint32_t steps, uint32_t* words) {
+    const __m512i turns = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    __m512i x[kTile];
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < kTile; ++i) {
+        x[i] = i < steps ? load(folds[i]) : _mm512_setzero_si512();
+        if (kTurn) x[i] = _mm512_rolv_epi32(x[i], turns);
+    }
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < 8; ++i) {
+        x[i] = _mm512_xor_si512(_mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]),
+                                _mm512_unpackhi_epi32(x[2 * i], x[2 * i + 1]));
+    }
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < 4; ++i) {
+        x[i] = _mm512_xor_si512(_mm512_unpacklo_epi64(x[2 * i], x[2 * i + 1]),
+                                _mm512_unpackhi_epi64(x[2 * i], x[2 * i + 1]));
+    }
+    const __m512i low =
+        _mm512_xor_si512(_mm512_shuffle_i32x4(x[0], x[1], 0x44), _mm512_shuffle_i32x4(x[0], x[1], 0xee));
+    const __m512i high =
+        _mm512_xor_si512(_mm512_shuffle_i32x4(x[2], x[3], 0x44), _mm512_shuffle_i32x4(x[2], x[3], 0xee));
+    const __m512i all =
+        _mm512_xor_si512(_mm512_shuffle_i32x4(low, high, 0x88), _mm512_shuffle_i32x4(low, high, 0xdd));
+    _mm512_mask_storeu_epi32(words, first_lanes(steps), all);
+}
+
 }  // namespace daidd::inference::avx512

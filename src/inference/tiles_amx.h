@@ -12,15 +12,19 @@ inline constexpr uint32_t kTileRows = 16;
 inline constexpr uint32_t kTileDepth = 64;  // int8 columns of the left operand
 inline constexpr size_t kTileBytes = size_t{kTileRows} * kTileDepth;
 
-/// All eight tiles 16 rows of 64 bytes, until the end of the scope.
+/// Until the end of the scope: tiles 0 to 3 are sums, 4 and 5 left operands of `depth` columns, 6 and 7 right
+/// operands of as many rows, four to a line. Requires a multiple of 4, at most 64.
 class TileConfiguration {
 public:
-    TileConfiguration() {
+    explicit TileConfiguration(uint32_t depth) {
+        const auto left_bytes = uint16_t(depth);
+        const auto right_rows = uint8_t(depth / 4);
         struct alignas(64) {
             uint8_t palette = 1, start_row = 0, reserved[14] = {};
-            uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-            uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-        } const all;
+            uint16_t row_bytes[16];
+            uint8_t rows[16];
+        } const all{.row_bytes = {64, 64, 64, 64, left_bytes, left_bytes, 64, 64},
+                    .rows = {16, 16, 16, 16, 16, 16, right_rows, right_rows}};
         static_assert(sizeof all == 64);
         asm volatile("ldtilecfg %0" : : "m"(all));
     }

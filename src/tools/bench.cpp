@@ -173,7 +173,8 @@ Outcome bench(const BenchArguments& arguments) {
         json["batched_tokens_per_s"] = batched_tokens_per_s(model, *backend, arguments, text);
     }
     // Mined units are whole groups of rows.
-    if (!arguments.speed_only && prompt_tokens % kTile == 0) json.update(mining_overhead(model, prompt, arguments.threads));
+    if (!arguments.speed_only && prompt_tokens % kTile == 0)
+        json.update(mining_overhead(model, prompt, arguments.threads));
     if (arguments.json) {
         std::cout << json.dump() << "\n";
     } else {
