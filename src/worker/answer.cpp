@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "inference/forward.h"
 #include "work/sampling.h"
 
 namespace daidd::worker {
@@ -16,42 +15,38 @@ bool is_ended(const LocalModel& model, const consensus::JobCommand& job, size_t 
            job.prompt.size() + answer_tokens > model.model.dimensions().context;
 }
 
-Result<std::optional<std::vector<uint32_t>>, std::string> make_answer(const LocalModel& model,
-                                                                      const consensus::JobCommand& job,
-                                                                      Gate& gate,
-                                                                      const std::function<bool()>& stopping) {
-    const size_t context = model.model.dimensions().context;
-    if (job.prompt.empty() || job.prompt.size() > context)
-        return Fail{std::string{"prompt: too long for the model"}};
-    Sequence sequence{model.model, uint32_t(std::min(job.prompt.size() + job.answer_tokens_max, context))};
-    const Sampling sampling = work::sampling_of(job.sampling);
-    const Backend backend = best_backend();
-    std::vector<int32_t> logits;
-    std::string error;
-    const auto step = [&](std::span<const uint32_t> tokens) {
-        gate.serve([&] {
-            auto result = forward(model.model, backend, sequence, tokens);
-            if (result) {
-                logits = *std::move(result);
-            } else {
-                error = to_string(result.error());
-            }
-        });
-        return error.empty();
-    };
-    for (auto rest = std::span{job.prompt}; !rest.empty();
-         rest = rest.subspan(std::min(rest.size(), kPromptChunk))) {
-        if (stopping()) return std::optional<std::vector<uint32_t>>{};
-        if (!step(rest.first(std::min(rest.size(), kPromptChunk)))) return Fail{"prompt: " + error};
+Answering::Answering(const LocalModel& model) : batcher_{model.model, model.root, BatcherOptions{}} {}
+
+std::optional<std::string> Answering::add(const Hash256& job, const consensus::JobCommand& command) {
+    Answer& answer = answers_.emplace_back(Answer{.job = job});
+    const auto added = batcher_.add({.prompt = command.prompt,
+                                     .tokens_max = command.answer_tokens_max,
+                                     .sampling = work::sampling_of(command.sampling),
+                                     .on_token =
+                                         [&answer](uint32_t token) {
+                                             answer.tokens.push_back(token);
+                                             return true;
+                                         },
+                                     .on_end = [&answer](StopReason) { answer.ended = true; }});
+    if (added) return std::nullopt;
+    answers_.pop_back();
+    return "prompt: " + std::string{to_string(added.error())};
+}
+
+bool Answering::contains(const Hash256& job) const {
+    return std::ranges::find(answers_, job, &Answer::job) != answers_.end();
+}
+
+std::vector<Answering::Answer> Answering::step(Gate& gate) {
+    if (!empty()) gate.serve([this] { batcher_.step(); });
+    std::vector<Answer> ended;
+    for (auto at = answers_.begin(); at != answers_.end();) {
+        const auto answer = at++;
+        if (!answer->ended) continue;
+        ended.push_back(std::move(*answer));
+        answers_.erase(answer);
     }
-    std::vector<uint32_t> answer;
-    while (true) {
-        if (stopping()) return std::optional<std::vector<uint32_t>>{};
-        const uint32_t token = sample(logits, sampling, sequence.length(), model.model.fx());
-        answer.push_back(token);
-        if (is_ended(model, job, answer.size(), token)) return std::optional{std::move(answer)};
-        if (!step(std::span{&token, 1})) return Fail{"answer: " + error};
-    }
+    return ended;
 }
 
 }  // namespace daidd::worker

@@ -9,7 +9,7 @@ namespace daidd::worker {
 /// Shares the processor between answers and mining. There are as many places as compute threads; a step of
 /// work holds one. A waiting served token takes the next place that is given back, so it never waits for more
 /// than one mining step. A waiting mining step takes a place after at most kServedBurst served steps, so a
-/// long answer never stops mining. Steps are short: one token of an answer; one unit, or one group of
+/// long answer never stops mining. Steps are short: one token of each answer; one unit, or one group of
 /// tickets, of mining.
 class Gate {
 public:

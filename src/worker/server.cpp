@@ -1,5 +1,6 @@
 #include "worker/server.h"
 
+#include <algorithm>
 #include <map>
 #include <thread>
 
@@ -56,32 +57,19 @@ struct Server::Impl {
         info.last_error = error;
     }
 
-    void answer_job(const Hash256& id, const ledger::JobRecord& record, const LocalModel& model,
-                    const crypto::PublicKey& key) {
-        if (!answers.contains(id)) {
-            {
-                const std::lock_guard lock{mutex};
-                info.current = id;
-            }
-            const auto answer = make_answer(model, record.job, gate, [this] { return stopping.load(); });
-            const std::lock_guard lock{mutex};
-            info.current.reset();
-            if (!answer) {
-                info.last_error = answer.error();
-                return;
-            }
-            if (!*answer) return;
-            info.tokens += (*answer)->size();
-            if (answers.size() >= kAnswersKeptMax) answers.erase(answers.begin());
-            answers[id] = **answer;
-        }
-        if (const auto error = send_receipt(id, record.job, key, answers[id])) {
+    /// Sends the receipt of an answer.
+    void hand_in(const Hash256& id, const consensus::JobCommand& job, const crypto::PublicKey& key) {
+        if (const auto error = send_receipt(id, job, key, answers[id])) {
             return set_error("job " + to_hex(id) + ": " + *error);
         }
         log(LogLevel::kInfo, "server",
             "answered job " + to_hex(id) + " with " + std::to_string(answers[id].size()) + " tokens");
         const std::lock_guard lock{mutex};
         ++info.answered;
+    }
+
+    Answering& answering_of(const LocalModel& model) {
+        return answering.try_emplace(model.root, model).first->second;
     }
 
     void look() {
@@ -92,9 +80,52 @@ struct Server::Impl {
             if (stopping) return;
             const auto record = ledger::find_job(*snapshot, id);
             if (!record) continue;
-            if (const LocalModel* model = model_for(*snapshot, id, *record, *key)) {
-                answer_job(id, *record, *model, *key);
+            const LocalModel* model = model_for(*snapshot, id, *record, *key);
+            if (model == nullptr) continue;
+            if (answers.contains(id)) {
+                hand_in(id, record->job, *key);
+            } else if (Answering& batch = answering_of(*model); !batch.contains(id)) {
+                if (const auto error = batch.add(id, record->job)) {
+                    const std::lock_guard lock{mutex};
+                    info.last_error = *error;
+                }
             }
+        }
+    }
+
+    bool is_idle() const {
+        return std::ranges::all_of(answering, [](const auto& batch) { return batch.second.empty(); });
+    }
+
+    /// One step of every model that has jobs.
+    void step() {
+        for (auto& [root, batch] : answering) {
+            for (auto& answer : batch.step(gate)) {
+                if (answers.size() >= kAnswersKeptMax) answers.erase(answers.begin());
+                const std::lock_guard lock{mutex};
+                info.tokens += answer.tokens.size();
+                answers[answer.job] = std::move(answer.tokens);
+                poked = true;  // to hand it in
+            }
+        }
+        show_current();
+    }
+
+    void show_current() {
+        const auto busy =
+            std::ranges::find_if(answering, [](const auto& batch) { return !batch.second.empty(); });
+        const std::lock_guard lock{mutex};
+        info.current.reset();
+        if (busy != answering.end()) info.current = busy->second.oldest();
+    }
+
+    /// Until there is something to look at: new jobs join those that are being answered.
+    void answer() {
+        show_current();
+        while (!stopping && !is_idle()) {
+            step();
+            const std::lock_guard lock{mutex};
+            if (poked) return;
         }
     }
 
@@ -102,6 +133,7 @@ struct Server::Impl {
         while (!stopping) {
             try {
                 look();
+                answer();
             } catch (const std::exception& exception) {
                 set_error(exception.what());
             }
@@ -115,7 +147,9 @@ struct Server::Impl {
     const std::vector<LocalModel>& models;
     const Ports& ports;
     Gate& gate;
-    std::map<Hash256, std::vector<uint32_t>> answers;  ///< of the thread alone
+    // Of the thread alone.
+    std::map<Hash256, std::vector<uint32_t>> answers;  ///< that have ended
+    std::map<Hash256, Answering> answering;            ///< by model
 
     std::mutex mutex;  ///< guards info and poked
     std::condition_variable wake;
@@ -126,7 +160,7 @@ struct Server::Impl {
 };
 
 Server::Server(chain::Chain& chain, const std::vector<LocalModel>& models, const Ports& ports, Gate& gate)
-    : impl_{new Impl{chain, models, ports, gate, {}, {}, {}, {}, false, {false}, {}}} {}
+    : impl_{new Impl{chain, models, ports, gate, {}, {}, {}, {}, {}, false, {false}, {}}} {}
 
 Server::~Server() { stop(); }
 

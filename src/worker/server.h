@@ -13,14 +13,14 @@ struct ServerInfo {
     bool running = false;
     uint64_t answered = 0;           ///< receipts sent since the start
     uint64_t tokens = 0;             ///< generated since the start
-    std::optional<Hash256> current;  ///< the job that is being answered
+    std::optional<Hash256> current;  ///< a job that is being answered, the oldest
     std::string last_error;
 };
 
-/// Answers the jobs that are open to our worker key, one after the other, oldest first, on its own thread. A
-/// job whose receipt is in the chain or waits for a block is left alone, so nothing is answered twice, a
-/// restart included; an answer whose receipt got lost (reorganisation, no funds for the bond) is sent again
-/// without being generated again.
+/// Answers the jobs that are open to our worker key on its own thread, side by side, the oldest first where
+/// there is not room for all (inference/batcher.h). A job whose receipt is in the chain or waits for a block
+/// is left alone, so nothing is answered twice, a restart included; an answer whose receipt got lost
+/// (reorganisation, no funds for the bond) is sent again without being generated again.
 class Server {
 public:
     Server(chain::Chain& chain, const std::vector<LocalModel>& models, const Ports& ports, Gate& gate);

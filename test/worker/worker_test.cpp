@@ -4,6 +4,8 @@
 
 #include <thread>
 
+#include "inference/generate.h"
+#include "work/sampling.h"
 #include "worker/answer.h"
 #include "worker/private_chain.h"
 
@@ -38,6 +40,14 @@ struct Running {
         return {};
     }
 };
+
+std::vector<uint32_t> answer_alone(const LocalModel& model, const consensus::JobCommand& job) {
+    inference::Sequence sequence{model.model, uint32_t(job.prompt.size()) + job.answer_tokens_max};
+    return inference::generate(
+               model.model, sequence, job.prompt,
+               {.tokens_max = job.answer_tokens_max, .sampling = work::sampling_of(job.sampling)})
+        ->tokens;
+}
 
 TEST(Miner, BlocksConnectAndPay) {
     Running node;
@@ -95,6 +105,45 @@ TEST(Worker, AnswersAJobThatIsThenDrawnAndSealed) {
     EXPECT_EQ(ledger::treasury(*node.chain.chain->snapshot()).from_fees, record->treasury_share);
 }
 
+TEST(Worker, AnswersJobsSideBySideAsEachAlone) {
+    Running node;
+    node.generate(node.chain.params.maturity + 5);
+    std::vector<Hash256> jobs;
+    for (const char* prompt : {"Why?", "How many roads must a man walk down?", "Why?", "And?"}) {
+        jobs.push_back(node.chain.send_job(prompt, uint32_t(8 + 16 * jobs.size())));
+    }
+    for (const Hash256& job : jobs) {
+        ASSERT_NE(node.receipt_of(job), kZeroHash);
+        const auto record = ledger::find_job(*node.chain.chain->snapshot(), job);
+        const auto receipt = ledger::find_receipt(*node.chain.chain->snapshot(), record->receipt);
+        EXPECT_EQ(receipt->receipt.answer, answer_alone(node.chain.models[0], record->job));
+    }
+    EXPECT_EQ(node.worker->server().info().answered, jobs.size());
+}
+
+TEST(Answering, SaysWhatItCanNotAnswerAndGoesOn) {
+    PrivateChain chain;
+    Gate gate{1};
+    Answering answering{chain.models[0]};
+    consensus::JobCommand job, unknown;
+    job.prompt = {65};
+    job.answer_tokens_max = unknown.answer_tokens_max = 3;
+    unknown.prompt = {9'999};
+    Hash256 first{}, second{};
+    second[0] = 1;
+    EXPECT_FALSE(answering.add(first, job));
+    EXPECT_EQ(answering.add(second, unknown), "prompt: unknown_token");
+    EXPECT_TRUE(answering.contains(first));
+    EXPECT_FALSE(answering.contains(second));
+    EXPECT_EQ(answering.oldest(), first);
+    std::vector<Answering::Answer> ended;
+    while (ended.empty()) ended = answering.step(gate);
+    EXPECT_EQ(ended.size(), 1u);
+    EXPECT_EQ(ended[0].job, first);
+    EXPECT_TRUE(answering.empty());
+    EXPECT_TRUE(answering.step(gate).empty());
+}
+
 TEST(Verifier, FindsASpoiledUnit) {
     Running node;
     const auto hash = node.generate(1).at(0);
@@ -116,10 +165,7 @@ TEST(VerifyReceipt, FindsTheFirstWrongToken) {
     job.answer_tokens_max = 40;
     for (const uint32_t temperature : {0u, 1u << 16}) {
         job.sampling.temperature = temperature;
-        Gate gate{1};
-        const auto made = make_answer(chain.models[0], job, gate, [] { return false; });
-        ASSERT_TRUE(made);
-        const auto answer = **made;
+        const auto answer = answer_alone(chain.models[0], job);
         const auto verify = [&](const std::vector<uint32_t>& tokens) {
             return verify_receipt(chain.models[0], job, tokens, kZeroHash, 1);
         };
