@@ -103,9 +103,10 @@ std::u32string compose(std::u32string_view text) {
     for (const char32_t character : std::u32string{out}) {
         const uint8_t own = combining(character);
         // Blocked, if a character that lies between has no smaller class. Done ones are in canonical order.
+        const bool has_starter = starter < size;
         const bool adjacent = starter + 1 == size;
-        const bool blocked = !adjacent && (own == 0 || combining(out[size - 1]) >= own);
-        if (starter < size && !blocked) {
+        const bool blocked = has_starter && !adjacent && (own == 0 || combining(out[size - 1]) >= own);
+        if (has_starter && !blocked) {
             if (const char32_t whole = composed(out[starter], character)) {
                 out[starter] = whole;
                 continue;
