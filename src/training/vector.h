@@ -6,13 +6,12 @@
 #include <vector>
 
 #include "inference/model.h"
+#include "inference/unit_row.h"
 #include "util/codec.h"
 
 namespace daidd::training {
 
 inline constexpr uint32_t kVectorWidthMax = inference::kDimMax;
-/// Fraction bits of a row of length 1.
-inline constexpr int kUnitBits = 30;
 /// A row of length 1 has an element of at least 1/√width, so its scale has one of eight exponents.
 inline constexpr uint8_t kVectorExponentMax = 7;
 
@@ -31,13 +30,9 @@ struct Vector {
     }
 };
 
-/// x / √Σx², rounded, with kUnitBits fraction bits (doc/numerics.md, "Embeddings"): whatever the unit of x.
-/// Nothing where every element is 0: that row has no direction. Requires 0 < x.size() <= kVectorWidthMax and
-/// x[i] > INT32_MIN.
-std::optional<std::vector<int32_t>> unit_row(std::span<const int32_t> x);
-
-/// unit_row(x), quantised with Q = 127. Nothing where that is nothing.
-std::optional<Vector> make_vector(std::span<const int32_t> x);
+/// A row of length 1 with kUnitBits fraction bits (inference/unit_row.h), quantised with Q = 127. Nothing
+/// where every element is 0: that row has no direction. Requires 0 < unit.size() <= kVectorWidthMax.
+std::optional<Vector> make_vector(std::span<const int32_t> unit);
 
 /// Whether the numbers are within the limits above: what others send must be asked before it is used.
 bool is_valid(std::span<const int8_t> codes, uint8_t mantissa, uint8_t exponent);

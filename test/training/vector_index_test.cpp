@@ -29,7 +29,7 @@ Vector fine_vector(Random& random, uint32_t width) {
     std::vector<int32_t> x(width);
     for (int32_t& v : x) v = int32_t(random.in(-1000, 1000));
     x[0] |= 1;
-    return *make_vector(x);
+    return *make_vector(*inference::unit_row(x));
 }
 
 std::vector<IndexRow> random_rows(Random& random, uint32_t width, size_t count, bool coarse) {

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "inference/fixed.h"
 #include "inference/random.h"
 #include "training/vector_kernels.h"
 #include "training/vectors.h"
@@ -11,14 +10,7 @@ namespace daidd::training {
 namespace {
 
 using inference::Random;
-
-constexpr uint64_t kOne = uint64_t{1} << (2 * kUnitBits);  // the square of length 1
-
-uint64_t squares_of(std::span<const int32_t> x) {
-    uint64_t sum = 0;
-    for (const int32_t v : x) sum += uint64_t(int64_t{v} * v);
-    return sum;
-}
+using inference::unit_row;
 
 TEST(UnitRow, EqualsTheVectors) {
     const auto vectors = index_vectors();
@@ -26,54 +18,18 @@ TEST(UnitRow, EqualsTheVectors) {
         EXPECT_EQ(unit_row(unit["x"].get<std::vector<int32_t>>()), unit["unit"].get<std::vector<int32_t>>());
     }
     for (size_t i = 0; i < vectors["sources"].size(); ++i) {
-        EXPECT_EQ(make_vector(vectors["sources"][i].get<std::vector<int32_t>>()),
-                  vector_of(vectors["rows"][i]["vector"]))
-            << i;
+        const auto unit = unit_row(vectors["sources"][i].get<std::vector<int32_t>>());
+        EXPECT_EQ(make_vector(*unit), vector_of(vectors["rows"][i]["vector"])) << i;
     }
 }
 
-TEST(UnitRow, HasLengthOne) {
-    Random random{1};
-    for (int round = 0; round < 300; ++round) {
-        std::vector<int32_t> x(size_t(random.in(1, round % 10 == 0 ? kVectorWidthMax : 500)));
-        for (int32_t& v : x) v = random.spread(31);
-        x[0] |= 1;
-        const auto y = unit_row(x);
-        ASSERT_TRUE(y);
-        // Half a unit an element in rounding, and twice the root's: at most 2^7 · 2^31.
-        const uint64_t squares = squares_of(*y);
-        EXPECT_LE(squares > kOne ? squares - kOne : kOne - squares, uint64_t{1} << 39) << x.size();
-        for (size_t i = 0; i < x.size(); ++i) {
-            ASSERT_GE(int64_t{x[i]} * (*y)[i], 0) << "keeps the sign";
-            ASSERT_LE(std::abs((*y)[i]), 1 << kUnitBits);
-        }
-    }
-}
-
-TEST(UnitRow, DoesNotDependOnTheUnit) {
-    Random random{2};
-    std::vector<int32_t> x(77);
-    for (int32_t& v : x) v = random.spread(20);
-    const auto expected = unit_row(x);
-    for (int shift = 1; shift <= 4; ++shift) {
-        auto y = x;
-        for (int32_t& v : y) v *= 1 << shift;
-        EXPECT_EQ(unit_row(y), expected) << shift;
-    }
-}
-
-TEST(UnitRow, ReachesBothEndsOfItsRange) {
-    const int32_t largest = inference::kSatMax;
-    for (const int32_t v : {1, -1, largest, -largest}) {
-        EXPECT_EQ(unit_row(std::vector{v}), (std::vector{v > 0 ? 1 << kUnitBits : -(1 << kUnitBits)}));
-        EXPECT_EQ(make_vector(std::vector{v})->exponent, 0);
-        // All of one size, as many as there may be: each is 1/128.
-        const std::vector<int32_t> even(kVectorWidthMax, v);
-        EXPECT_EQ((*unit_row(even))[0], v > 0 ? 1 << 23 : -(1 << 23));
-        EXPECT_EQ(make_vector(even)->exponent, kVectorExponentMax);
-    }
-    EXPECT_FALSE(unit_row(std::vector<int32_t>(5)));
-    EXPECT_FALSE(make_vector(std::vector<int32_t>(5)));
+TEST(MakeVector, ReachesBothEndsOfItsRange) {
+    const auto exponent_of = [](const std::vector<int32_t>& x) {
+        return make_vector(*unit_row(x))->exponent;
+    };
+    EXPECT_EQ(exponent_of({1}), 0);
+    EXPECT_EQ(exponent_of(std::vector<int32_t>(kVectorWidthMax, -1)), kVectorExponentMax);
+    EXPECT_FALSE(make_vector(std::vector<int32_t>(5))) << "zeros have no direction";
 }
 
 TEST(Vector, LimitsOnBothSides) {

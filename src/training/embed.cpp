@@ -1,0 +1,109 @@
+#include "training/embed.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "crypto/hash.h"
+#include "inference/reference.h"
+#include "inference/unit_row.h"
+
+namespace daidd::training {
+
+using inference::ForwardError;
+using inference::kNoIndex;
+using inference::Model;
+using inference::OpKind;
+
+namespace {
+
+EmbedError error_of(ForwardError error) {
+    switch (error) {
+    case ForwardError::kNoTokens: return EmbedError::kNoTokens;
+    case ForwardError::kUnknownToken: return EmbedError::kUnknownToken;
+    case ForwardError::kTooLong: return EmbedError::kTooLong;
+    case ForwardError::kOutOfPages: break;  // sequences here have no budget
+    }
+    assert(false);
+    return EmbedError::kTooLong;
+}
+
+/// Where a decoder's last norm reads the residual stream.
+struct FinalNorm {
+    uint16_t tensor = kNoIndex;
+    const inference::Norm* norm = nullptr;
+};
+
+std::optional<FinalNorm> final_norm(const Model& model) {
+    const auto& ops = model.graph().ops;
+    const auto& quant = ops[ops.back().a];
+    if (quant.op() != OpKind::kNormQuant) return std::nullopt;
+    const OpKind source = ops[quant.a].op();
+    if (source != OpKind::kAdd && source != OpKind::kEmbedding) return std::nullopt;
+    return FinalNorm{model.plan().tensor[quant.a], &model.parts().norms[quant.norm]};
+}
+
+/// Sums what the last norm makes of the rows.
+class Pool final : public inference::TraceSink {
+public:
+    Pool(const FinalNorm& source, uint32_t width) : source_{source}, sums_(width) {}
+
+    void rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t, ByteView rows) override {
+        if (tensor != source_.tensor) return;
+        std::vector<int32_t> row(info.width);
+        for (; !rows.empty(); rows = rows.subspan(info.row_bytes)) {
+            std::memcpy(row.data(), rows.data(), info.row_bytes);
+            if (const auto unit = inference::unit_row(row)) add(*unit);
+        }
+    }
+    const std::vector<int64_t>& sums() const { return sums_; }
+
+private:
+    void add(const std::vector<int32_t>& unit) {
+        const auto& gains = source_.norm->gq;
+        for (size_t i = 0; i < unit.size(); ++i) {
+            sums_[i] += gains.empty() ? unit[i] : inference::gain_element(unit[i], gains[i]);
+        }
+    }
+
+    FinalNorm source_;
+    std::vector<int64_t> sums_;  // <= 2^17 · 2^30
+};
+
+}  // namespace
+
+std::string_view to_string(EmbedError error) {
+    switch (error) {
+    case EmbedError::kNoTokens: return "no_tokens";
+    case EmbedError::kUnknownToken: return "unknown_token";
+    case EmbedError::kTooLong: return "too_long";
+    case EmbedError::kNoDirection: return "no_direction";
+    case EmbedError::kNoFinalNorm: return "no_final_norm";
+    }
+    return "unknown";
+}
+
+Result<Vector, EmbedError> embed(const Model& model, std::span<const uint32_t> tokens,
+                                 const EvalOptions& options) {
+    assert(options.chunk > 0);
+    const auto source = final_norm(model);
+    if (!source) return Fail{EmbedError::kNoFinalNorm};
+    if (tokens.empty()) return Fail{EmbedError::kNoTokens};
+    if (tokens.size() > model.dimensions().context) return Fail{EmbedError::kTooLong};
+    Pool pool{*source, model.dimensions().dim};
+    inference::Sequence sequence{model, uint32_t(tokens.size())};
+    for (; !tokens.empty(); tokens = tokens.subspan(std::min<size_t>(options.chunk, tokens.size()))) {
+        const auto chunk = tokens.first(std::min<size_t>(options.chunk, tokens.size()));
+        const auto done =
+            forward(model, options.backend, sequence, chunk,
+                    {.logits = inference::Logits::kNone, .trace = &pool, .threads = options.threads});
+        if (!done) return Fail{error_of(done.error())};
+    }
+    const auto unit = inference::unit_row_of_sums(pool.sums());
+    if (!unit) return Fail{EmbedError::kNoDirection};
+    return *make_vector(*unit);
+}
+
+Hash256 text_hash(std::string_view text) { return crypto::hash("text", {as_bytes(text)}); }
+
+}  // namespace daidd::training
