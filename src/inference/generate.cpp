@@ -11,6 +11,7 @@ std::string_view to_string(StopReason reason) {
     case StopReason::kTokensMax: return "tokens_max";
     case StopReason::kCapacity: return "capacity";
     case StopReason::kCallback: return "callback";
+    case StopReason::kSampler: return "sampler";
     }
     return "unknown";
 }
@@ -48,8 +49,10 @@ Result<Generated, ForwardError> generate(const Model& model, Sequence& sequence,
     auto logits = read_prompt(model, sequence, prompt, options);
     if (!logits) return Fail{logits.error()};
     const auto& ends = model.parts().end_tokens;
+    const auto is_stopped = [&] { return options.sampler != nullptr && options.sampler->stop(); };
     Generated out;
-    while (out.tokens.size() < options.tokens_max) {
+    if (is_stopped()) out.reason = StopReason::kSampler;
+    while (out.tokens.size() < options.tokens_max && !is_stopped()) {
         const uint32_t token = choose(*logits, options, sequence.length(), model.fx());
         out.tokens.push_back(token);
         if (options.top_logprobs)
@@ -57,6 +60,8 @@ Result<Generated, ForwardError> generate(const Model& model, Sequence& sequence,
         out.reason = StopReason::kEndToken;
         if (on_token && !on_token(token)) out.reason = StopReason::kCallback;
         if (out.reason == StopReason::kCallback || std::ranges::find(ends, token) != ends.end()) return out;
+        out.reason = StopReason::kSampler;
+        if (is_stopped()) return out;
         out.reason = out.tokens.size() == options.tokens_max ? StopReason::kTokensMax : StopReason::kCapacity;
         if (out.tokens.size() == options.tokens_max || sequence.length() == sequence.capacity()) return out;
         const uint32_t next[] = {token};

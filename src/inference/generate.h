@@ -24,6 +24,7 @@ enum class StopReason {
     kTokensMax,
     kCapacity,  ///< the sequence is full
     kCallback,
+    kSampler,  ///< the sampler's stop() says why
 };
 std::string_view to_string(StopReason reason);
 

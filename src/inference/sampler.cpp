@@ -23,9 +23,11 @@ int32_t penalize(int32_t logit, uint32_t penalty) {
 }  // namespace
 
 Sampler::Sampler(SamplerOptions options, uint32_t vocabulary, uint32_t fx, uint32_t position,
-                 std::span<const uint32_t> prompt)
+                 std::span<const uint32_t> prompt, std::optional<GrammarMatcher> grammar)
     : options_{std::move(options)}, vocabulary_{vocabulary}, fx_{fx}, position_{position} {
     assert(!check_sampler(options_, vocabulary) && vocabulary > 0);
+    if (grammar) grammar_ = std::make_unique<GrammarMatcher>(*std::move(grammar));
+    look_ahead();
     const size_t seen = std::min<size_t>(prompt.size(), options_.repeat_last);
     for (const uint32_t token : prompt.last(seen)) see(token);
 }
@@ -69,26 +71,40 @@ std::span<const int32_t> Sampler::adjust(std::span<const int32_t> logits) {
 /// Each filter keeps a run of the keys in their order, so that min-p may come first where top-p does not
 /// look at what it drops.
 std::vector<uint64_t> Sampler::find_candidates(std::span<const int32_t> logits) const {
-    const int32_t logit_max = *std::ranges::max_element(logits);
+    const int32_t logit_max = find_largest(logits);
     const uint32_t gap = options_.sampling.min_p_gap;
     const auto passes = [&](int32_t logit) { return passes_min_p(logit, logit_max, gap, fx_); };
     const bool has_top_p = options_.top_p < kOne;
 
-    std::vector<uint64_t> keys;
     TopKeys largest{options_.top_k == 0 ? logits.size() : std::min<size_t>(options_.top_k, logits.size())};
     for (uint32_t token = 0; token < logits.size(); ++token) {
-        if (has_top_p || passes(logits[token])) largest.push(make_key(logits[token], token));
+        if (is_allowed(token) && (has_top_p || passes(logits[token])))
+            largest.push(make_key(logits[token], token));
     }
-    keys = largest.take();
+    auto keys = largest.take();
     if (!has_top_p) return keys;
     keep_top_share(keys, options_.top_p, fx_);
     std::erase_if(keys, [&](uint64_t key) { return !passes(logit_of_key(key)); });
     return keys;
 }
 
+int32_t Sampler::find_largest(std::span<const int32_t> logits) const {
+    if (allowed_ == nullptr) return *std::ranges::max_element(logits);
+    int32_t largest = INT32_MIN;
+    for (uint32_t token = 0; token < vocabulary_; ++token) {
+        if (allowed_->contains(token)) largest = std::max(largest, logits[token]);
+    }
+    return largest;
+}
+
 uint32_t Sampler::choose(std::span<const int32_t> logits) const {
     const Sampling& sampling = options_.sampling;
-    if (sampling.inverse_temperature == 0) return uint32_t(std::ranges::max_element(logits) - logits.begin());
+    if (sampling.inverse_temperature == 0) {
+        const int32_t largest = find_largest(logits);
+        uint32_t token = 0;
+        while (logits[token] != largest || !is_allowed(token)) ++token;
+        return token;
+    }
     const auto keys = find_candidates(logits);
     const auto last = std::ranges::max(keys, {}, token_of_key);
     const auto words = sample_words(sampling.seed, position_, size_t{token_of_key(last)} + 1);
@@ -102,10 +118,26 @@ uint32_t Sampler::choose(std::span<const int32_t> logits) const {
     return ~best->second;
 }
 
+void Sampler::look_ahead() {
+    if (!grammar_) return;
+    if (grammar_->must_end()) {
+        stop_ = SamplerStop::kGrammarEnd;
+        return;
+    }
+    allowed_ = &grammar_->allowed();
+    if (grammar_->failed()) {
+        stop_ = SamplerStop::kGrammarTooAmbiguous;
+    } else if (allowed_->empty()) {
+        stop_ = grammar_->may_end() ? SamplerStop::kGrammarEnd : SamplerStop::kGrammarStuck;
+    }
+}
+
 uint32_t Sampler::next(std::span<const int32_t> logits) {
-    assert(logits.size() == vocabulary_);
+    assert(logits.size() == vocabulary_ && !stop_);
     const uint32_t token = choose(adjust(logits));
     remember(token);
+    if (grammar_) grammar_->accept(token);
+    look_ahead();
     return token;
 }
 

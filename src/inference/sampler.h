@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "inference/grammar_matcher.h"
 #include "inference/sampling.h"
 
 namespace daidd::inference {
@@ -59,17 +60,31 @@ std::optional<int32_t> parse_fixed16(std::string_view text);
 /// Sampling::min_p_gap of a min-p with 16 fraction bits: −ln(min_p). 0 is off. Requires min_p <= 2^16.
 uint32_t min_p_gap_of(uint32_t min_p);
 
+/// Why no token can follow. Shown to users: never rename one.
+enum class SamplerStop {
+    kGrammarEnd,          ///< the text is complete and nothing may follow
+    kGrammarStuck,        ///< the vocabulary has no token for what must follow
+    kGrammarTooAmbiguous  ///< beyond the limits of GrammarMatcher
+};
+std::string_view to_string(SamplerStop stop);
+
 /// Chooses the tokens of one answer, one after the other: a state of its own beside the sequence's, so that
 /// many answers can share one forward pass. Cheap to move.
 class Sampler {
 public:
     /// `position`: of the first token to come, in the whole sequence, as the noise counts. `prompt`: tokens
-    /// that the repeat penalty sees before it. Requires check_sampler to accept, fx as the model's.
+    /// that the repeat penalty sees before it. `grammar`: what the answer must be a text of, made for a
+    /// tokenizer of `vocabulary` tokens. Requires check_sampler to accept, fx as the model's.
     Sampler(SamplerOptions options, uint32_t vocabulary, uint32_t fx, uint32_t position,
-            std::span<const uint32_t> prompt = {});
+            std::span<const uint32_t> prompt = {}, std::optional<GrammarMatcher> grammar = {});
 
-    /// The next token. Requires `vocabulary` logits, those that follow the last token.
+    /// The next token; the sampler goes on behind it. Requires `vocabulary` logits, those that follow the
+    /// last token, and no stop().
     uint32_t next(std::span<const int32_t> logits);
+
+    /// Known as soon as the last token is chosen, so that no logits are computed in vain. Without a grammar
+    /// there is none.
+    std::optional<SamplerStop> stop() const { return stop_; }
 
     uint32_t position() const { return position_; }
 
@@ -77,6 +92,9 @@ private:
     std::span<const int32_t> adjust(std::span<const int32_t> logits);
     std::vector<uint64_t> find_candidates(std::span<const int32_t> logits) const;
     uint32_t choose(std::span<const int32_t> logits) const;
+    int32_t find_largest(std::span<const int32_t> logits) const;
+    bool is_allowed(uint32_t token) const { return allowed_ == nullptr || allowed_->contains(token); }
+    void look_ahead();
     void see(uint32_t token);
     void remember(uint32_t token);
 
@@ -87,6 +105,9 @@ private:
     std::vector<uint32_t> ring_;           ///< those, the oldest at ring_next_ once it is full
     size_t ring_next_ = 0;
     std::vector<int32_t> adjusted_;
+    std::unique_ptr<GrammarMatcher> grammar_;
+    const TokenSet* allowed_ = nullptr;  ///< of grammar_; null: all
+    std::optional<SamplerStop> stop_;
 };
 
 }  // namespace daidd::inference

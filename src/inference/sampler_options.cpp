@@ -18,6 +18,15 @@ std::string_view to_string(SamplerError error) {
     return "unknown";
 }
 
+std::string_view to_string(SamplerStop stop) {
+    switch (stop) {
+    case SamplerStop::kGrammarEnd: return "grammar_end";
+    case SamplerStop::kGrammarStuck: return "grammar_stuck";
+    case SamplerStop::kGrammarTooAmbiguous: return "grammar_too_ambiguous";
+    }
+    return "unknown";
+}
+
 namespace {
 
 bool is_within(int32_t value, int32_t magnitude_max) {

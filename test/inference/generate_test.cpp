@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <ranges>
 
 #include "inference/toy.h"
 
@@ -150,6 +151,28 @@ TEST_F(Generate, ASamplerChoosesInsteadOfSampling) {
     sampled.sampler = &biased;
     const auto other = run(sampled)->tokens;
     EXPECT_EQ(std::ranges::count(other, expected[0]), 0);
+}
+
+TEST_F(Generate, StopsWhereTheGrammarEnds) {
+    const auto vocabulary = std::make_shared<const TokenTrie>(Tokenizer::bytes());
+    const auto made = [&](std::string_view grammar) {
+        Sampler sampler{
+            {.sampling = sampled.sampling}, 272,    model.fx(),
+            uint32_t(prompt.size()),        prompt, GrammarMatcher{*Grammar::parse(grammar), vocabulary}};
+        GenerateOptions options;
+        options.tokens_max = 40;
+        options.sampler = &sampler;
+        return *run(options);
+    };
+    const auto digits = made("root ::= [0-9]{4} \"!\"");
+    EXPECT_EQ(digits.reason, StopReason::kSampler);
+    ASSERT_EQ(digits.tokens.size(), 5u);
+    EXPECT_TRUE(std::ranges::all_of(digits.tokens | std::views::take(4),
+                                    [](uint32_t t) { return t >= '0' && t <= '9'; }));
+    EXPECT_EQ(digits.tokens.back(), uint32_t{'!'});
+    EXPECT_EQ(made("root ::= \"\"").reason, StopReason::kSampler);
+    EXPECT_EQ(made("root ::= [a]*").reason, StopReason::kEndToken);
+    EXPECT_EQ(made("root ::= [a-z] root").reason, StopReason::kTokensMax);
 }
 
 TEST_F(Generate, LogprobsAreThoseOfEachPosition) {

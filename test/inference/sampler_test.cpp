@@ -10,6 +10,7 @@
 #include "inference/model.h"
 #include "inference/random.h"
 #include "inference/sampler_keys.h"
+#include "inference/tokenizer_fixture.h"
 
 namespace daidd::inference {
 namespace {
@@ -290,6 +291,60 @@ TEST(Sampler, PenaltiesCountTheAnswerAlone) {
     EXPECT_EQ(made(kOne / 2, 0), (std::vector<uint32_t>{0, 0, 0, 0, 0, 1}));  // 3 − 4 · ½ = 1 ties: 0
     EXPECT_EQ(made(0, 2 << 16), (std::vector<uint32_t>{0, 0, 0, 0, 0, 0}));   // 3 − 2 = 1 ties: 0
     EXPECT_EQ(made(4, 2 << 16), (std::vector<uint32_t>{0, 1, 0, 0, 0, 0}));   // then 1 has its penalty too
+}
+
+std::shared_ptr<const TokenTrie> byte_vocabulary() {
+    static const auto trie = std::make_shared<const TokenTrie>(Tokenizer::bytes());
+    return trie;
+}
+
+Sampler bound_sampler(const SamplerOptions& options, std::string_view grammar) {
+    return {
+        options, kByteVocabulary, kFx, 0, {}, GrammarMatcher{*Grammar::parse(grammar), byte_vocabulary()}};
+}
+
+// Whatever the logits and the filters: top-k and top-p count what the grammar allows.
+TEST(Sampler, NeverLeavesTheGrammar) {
+    Random random{3};
+    for (int i = 0; i < 100; ++i) {
+        Sampler sampler = bound_sampler(random_options(random, kByteVocabulary), "root ::= [a-c]{3,9} \";\"");
+        std::string text;
+        while (!sampler.stop()) text += char(sampler.next(random_logits(random, kByteVocabulary, 20)));
+        EXPECT_EQ(sampler.stop(), SamplerStop::kGrammarEnd);
+        EXPECT_TRUE(text.size() >= 4 && text.size() <= 10 && text.back() == ';') << text;
+        EXPECT_EQ(text.find_first_not_of("abc"), text.size() - 1) << text;
+    }
+}
+
+TEST(Sampler, GrammarEndsOnlyByAnEndTokenWhereMoreMayFollow) {
+    std::vector<int32_t> logits(kByteVocabulary);
+    logits[257] = 3;  // special, and not an end
+    logits[258] = 2;
+    logits['a'] = 1;
+    Sampler sampler = bound_sampler({}, "root ::= \"a\" [a]*");
+    EXPECT_EQ(sampler.next(logits), uint32_t{'a'});
+    EXPECT_FALSE(sampler.stop());
+    EXPECT_EQ(sampler.next(logits), 258u);
+    EXPECT_EQ(sampler.stop(), SamplerStop::kGrammarEnd);
+}
+
+TEST(Sampler, SaysWhyNothingMayFollow) {
+    EXPECT_EQ(bound_sampler({}, "root ::= \"\"").stop(), SamplerStop::kGrammarEnd);
+    EXPECT_EQ(bound_sampler({}, "root ::= \"a\"").stop(), std::nullopt);
+    Sampler doubling = bound_sampler({}, "root ::= \"a\" root x | \"a\" root y\nx ::= \"x\"\ny ::= \"x\"");
+    while (!doubling.stop()) doubling.next(std::vector<int32_t>(kByteVocabulary));
+    EXPECT_EQ(doubling.stop(), SamplerStop::kGrammarTooAmbiguous);
+    EXPECT_LT(doubling.position(), 20u);
+
+    SmallVocabulary letters;
+    letters.tokens = {"a", "<|endoftext|>", "<|im_start|>", "<|im_end|>"};
+    letters.merges = {};
+    letters.types = {1, 3, 3, 3};
+    letters.end_token = 1;
+    const auto vocabulary = std::make_shared<const TokenTrie>(*letters.load());
+    Sampler stuck{{}, 4, kFx, 0, {}, GrammarMatcher{*Grammar::parse("root ::= \"ab\""), vocabulary}};
+    EXPECT_EQ(stuck.next(std::vector<int32_t>(4)), 0u);
+    EXPECT_EQ(stuck.stop(), SamplerStop::kGrammarStuck);
 }
 
 TEST(Sampler, Vector) {
