@@ -25,7 +25,7 @@ OUTSIDE = {
     "lmdb.h": {"store"},
     "secp256k1": {"crypto"},
     "cryptopp/": {"crypto"},
-    "nlohmann/": {"rpc", "cli", "node", "import", "tools"},
+    "nlohmann/": {"rpc", "cli", "node", "import", "schema", "tools"},
     "spdlog/": {"util"},
     "fmt/": {"util"},
     "CLI/": {"node", "cli", "tools"},

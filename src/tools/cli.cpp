@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "inference/logprob.h"
 #include "tools/commands.h"
 
 namespace daidd::tools {
@@ -46,17 +47,36 @@ void add_convert(CLI::App& app, Commands& commands) {
     convert->add_option("--threads", commands.convert.threads)->check(CLI::Range(1, 64));
 }
 
+void add_sampler(CLI::App& run, RunArguments& arguments) {
+    SamplerArguments& sampler = arguments.sampler;
+    run.add_option("--temperature,--temp", sampler.temperature, "0 (default): greedy; at most 256");
+    run.add_option("--seed", sampler.seed);
+    run.add_option("--top-k", sampler.top_k, "0 (default): all")->check(CLI::Range(0, 1 << 20));
+    run.add_option("--top-p", sampler.top_p, "1 (default): all");
+    run.add_option("--min-p", sampler.min_p, "0 (default): all");
+    run.add_option("--repeat-penalty", sampler.repeat_penalty, "1 (default): none");
+    run.add_option("--repeat-last-n", sampler.repeat_last, "tokens that it looks back at")
+        ->check(CLI::Range(uint32_t{0}, inference::kRepeatLastMax));
+    run.add_option("--presence-penalty", sampler.presence_penalty, "-2 to 2, 0 (default): none");
+    run.add_option("--frequency-penalty", sampler.frequency_penalty, "-2 to 2, 0 (default): none");
+    run.add_option("--logit-bias", sampler.logit_bias, "TOKEN:BIAS, -100 to 100; may be repeated");
+    run.add_option("--stop", sampler.stop, "the answer ends before this text; may be repeated");
+    run.add_option("--grammar", sampler.grammar, "file in GBNF: the answer is one of its texts");
+    run.add_option("--json-schema", sampler.json_schema, "file: the answer is JSON of this schema");
+    run.add_option("--logprobs", arguments.logprobs, "with -json: that many of the likeliest tokens")
+        ->check(CLI::Range(uint32_t{0}, inference::kTopLogprobsMax));
+}
+
 void add_run(CLI::App& app, Commands& commands) {
     auto* run = app.add_subcommand("run", "Answers a prompt");
     run->add_option("model", commands.run.model, "integer model file")->required();
     run->add_option("--prompt", commands.run.prompt, "what the user says")->required();
     run->add_option("--max-tokens", commands.run.max_tokens)->check(CLI::Range(1, 100'000));
-    run->add_option("--temperature", commands.run.temperature, "0 (default): greedy; at most 256");
-    run->add_option("--seed", commands.run.seed);
     run->add_option("--backend", commands.run.backend, "scalar, avx2, avx512 or amx");
     run->add_option("--threads", commands.run.threads)->check(CLI::Range(1, 64));
     run->add_flag("--raw", commands.run.raw, "the prompt as it is, without the chat template");
     run->add_flag("--json", commands.run.json, "{text, tokens, prompt_tokens, stop, trace_root}");
+    add_sampler(*run, commands.run);
 }
 
 void add_eval(CLI::App& app, Commands& commands) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "import/llama.h"
+#include "tools/sampler.h"
 
 namespace daidd::tools {
 
@@ -27,8 +28,8 @@ Outcome inspect(const InspectArguments& arguments);
 struct RunArguments {
     std::string model, prompt, backend;
     uint32_t max_tokens = 128;
-    uint64_t seed = 0;
-    std::string temperature = "0";  ///< decimal; 0: greedy
+    SamplerArguments sampler;
+    std::optional<uint32_t> logprobs;  ///< how many of the likeliest tokens are listed
     unsigned threads = 1;
     bool raw = false;  ///< the prompt as it is, without the chat template
     bool json = false;

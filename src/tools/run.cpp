@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <charconv>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "crypto/merkle.h"
 #include "inference/generate.h"
-#include "inference/utf8.h"
+#include "inference/stop_strings.h"
 #include "tools/commands.h"
 #include "tools/model_file.h"
 #include "util/text.h"
@@ -15,21 +14,51 @@ namespace daidd::tools {
 namespace {
 
 using namespace inference;
+using Json = nlohmann::ordered_json;
 
-/// "0.7" as 2^32 ÷ (0.7 · 2^16); nothing if it is no number from 1/256 to 256, or 0.
-std::optional<uint32_t> inverse_temperature_of(const std::string& text) {
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    if (value == 0) return 0;
-    if (!(value >= 1.0 / 256 && value <= 256)) return std::nullopt;
-    return uint32_t(65'536 / value);
+/// Figures for people: a logarithm as a decimal.
+Json shown(const TokenLogprob& entry, const Tokenizer& tokenizer) {
+    const auto text = *tokenizer.decode(std::vector{entry.token}, Specials::kShow);
+    return {
+        {"token", entry.token}, {"text", to_valid_utf8(text)}, {"logprob", double(entry.logprob) / 65'536}};
 }
 
-Hash256 seed_of(uint64_t seed) {
-    Hash256 hash{};
-    for (size_t i = 0; i < 8; ++i) hash[i] = uint8_t(seed >> (8 * i));
-    return hash;
+Json shown(const std::vector<Logprobs>& logprobs, const Tokenizer& tokenizer) {
+    Json all = Json::array();
+    for (const auto& [chosen, top] : logprobs) {
+        Json& entry = all.emplace_back(shown(chosen, tokenizer));
+        entry["top"] = Json::array();
+        for (const auto& other : top) entry["top"].push_back(shown(other, tokenizer));
+    }
+    return all;
+}
+
+std::string_view reason_of(const Generated& generated, const AnswerText& text, const Sampler& sampler) {
+    if (text.stopped()) return "stop_string";
+    return sampler.stop() && generated.reason == StopReason::kSampler ? to_string(*sampler.stop())
+                                                                      : to_string(generated.reason);
+}
+
+Result<Sampler, std::string> make_sampler(const SamplerArguments& arguments, const LoadedModel& loaded,
+                                          std::span<const uint32_t> prompt) {
+    const auto options = make_sampler_options(arguments, loaded.tokenizer.vocabulary());
+    if (!options) return Fail{options.error()};
+    const auto grammar = load_grammar(arguments);
+    if (!grammar) return Fail{grammar.error()};
+    std::optional<GrammarMatcher> matcher;
+    if (*grammar) matcher.emplace(**grammar, std::make_shared<const TokenTrie>(loaded.tokenizer));
+    return Sampler{
+        *options,          loaded.tokenizer.vocabulary(), loaded.model.fx(), uint32_t(prompt.size()), prompt,
+        std::move(matcher)};
+}
+
+/// The trace root of prompt and answer, as a worker would commit to it.
+std::string trace_root(const LoadedModel& loaded, std::vector<uint32_t> tokens,
+                       const std::vector<uint32_t>& answer, unsigned threads) {
+    tokens.insert(tokens.end(), answer.begin(), answer.end());
+    // The last token of an answer that fills the context is chosen, not run.
+    tokens.resize(std::min<size_t>(tokens.size(), loaded.model.dimensions().context));
+    return to_hex(crypto::merkle_root(work::trace_op_roots(loaded.model, kZeroHash, tokens, threads)));
 }
 
 }  // namespace
@@ -37,8 +66,9 @@ Hash256 seed_of(uint64_t seed) {
 Outcome run(const RunArguments& arguments) {
     const auto backend = parse_backend(arguments.backend);
     if (!backend) return backend.error();
-    const auto inverse_temperature = inverse_temperature_of(arguments.temperature);
-    if (!inverse_temperature) return "temperature: must be 0, or from 0.00390625 to 256";
+    if (const auto error = check_stop_strings(arguments.sampler.stop))
+        return "stop: " + std::string{to_string(*error)};
+    if (arguments.logprobs && !arguments.json) return "logprobs: shown with -json alone";
     const auto loaded = load_model(arguments.model, *backend);
     if (!loaded) return loaded.error();
     const auto prompt = arguments.raw
@@ -51,37 +81,38 @@ Outcome run(const RunArguments& arguments) {
         return "prompt: " + std::to_string(prompt.size()) + " tokens, the model's context is " +
                std::to_string(context);
     }
+    auto sampler = make_sampler(arguments.sampler, *loaded, prompt);
+    if (!sampler) return sampler.error();
     Sequence sequence{loaded->model, uint32_t(std::min<uint64_t>(positions, context))};
     GenerateOptions options;
     options.tokens_max = arguments.max_tokens;
     options.backend = *backend;
     options.threads = arguments.threads;
-    options.sampling.inverse_temperature = *inverse_temperature;
-    options.sampling.seed = seed_of(arguments.seed);
+    options.sampler = &*sampler;
+    options.top_logprobs = arguments.logprobs;
 
-    Utf8Stream stream;
-    const auto on_token = [&](uint32_t token) {
-        if (!arguments.json) {
-            std::cout << printable(stream.push(*loaded->tokenizer.decode(std::vector{token}))) << std::flush;
-        }
-        return true;
+    AnswerText stream{arguments.sampler.stop};
+    std::string text;
+    const auto show = [&](const std::string& piece) {
+        text += piece;
+        if (!arguments.json) std::cout << printable(piece) << std::flush;
     };
-    const auto generated = generate(loaded->model, sequence, prompt, options, on_token);
+    const auto generated = generate(loaded->model, sequence, prompt, options, [&](uint32_t token) {
+        show(stream.push(*loaded->tokenizer.decode(std::vector{token})));
+        return !stream.stopped();
+    });
     if (!generated) return "prompt: " + std::string{to_string(generated.error())};
+    show(stream.finish());
     if (!arguments.json) {
-        std::cout << printable(stream.finish()) << "\n";
+        std::cout << "\n";
         return std::nullopt;
     }
-    auto tokens = prompt;
-    tokens.insert(tokens.end(), generated->tokens.begin(), generated->tokens.end());
-    // The last token of an answer that fills the context is chosen, not run.
-    tokens.resize(std::min<size_t>(tokens.size(), context));
-    const auto op_roots = work::trace_op_roots(loaded->model, kZeroHash, tokens, arguments.threads);
-    const nlohmann::ordered_json json{{"text", to_valid_utf8(*loaded->tokenizer.decode(generated->tokens))},
-                                      {"tokens", generated->tokens},
-                                      {"prompt_tokens", prompt.size()},
-                                      {"stop", to_string(generated->reason)},
-                                      {"trace_root", to_hex(crypto::merkle_root(op_roots))}};
+    Json json{{"text", text},
+              {"tokens", generated->tokens},
+              {"prompt_tokens", prompt.size()},
+              {"stop", reason_of(*generated, stream, *sampler)},
+              {"trace_root", trace_root(*loaded, prompt, generated->tokens, arguments.threads)}};
+    if (arguments.logprobs) json["logprobs"] = shown(generated->logprobs, loaded->tokenizer);
     std::cout << json.dump() << "\n";
     return std::nullopt;
 }
