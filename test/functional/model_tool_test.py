@@ -353,6 +353,51 @@ def run(network):
     assert warm[0] == warm[1] and warm[0] != warm[2], warm
 
 
+def sampler_flags_are_checked(network):
+    model = converted(network)
+    refused = [
+        ("top-p: must be from 0 to 1", ("1.1", "-0.1", "x"), "-top-p"),
+        ("min-p: must be from 0 to 1", ("1.1", "-0.1", "x"), "-min-p"),
+        ("repeat-penalty: must be from 0.0625 to 16", ("0.06", "16.1"), "-repeat-penalty"),
+        ("presence-penalty: must be from -2 to 2", ("2.1", "-2.1"), "-presence-penalty"),
+        ("frequency-penalty: must be from -2 to 2", ("2.1", "-2.1"), "-frequency-penalty"),
+    ]
+    for message, values, flag in refused:
+        for value in values:
+            expect_failure(message, "run", model, "-prompt=x", flag, value)
+    for bias in ("1", "x:1", f"{VOCABULARY}:1", "1:100.1", "1:", "-1:3"):
+        expect_failure(f"logit-bias: must be TOKEN:BIAS, from -100 to 100: {bias}", "run", model, "-prompt=x",
+                       f"-logit-bias={bias}")
+    expect_failure("logit_bias: too many, or a token named twice", "run", model, "-prompt=x", "-logit-bias=1:1",
+                   "-logit-bias=1:2")
+    for stop, error in (("", "empty"), ("x" * 257, "too_long")):
+        expect_failure(f"stop: {error}", "run", model, "-prompt=x", "-stop", stop)
+    expect_failure("logprobs: shown with -json alone", "run", model, "-prompt=x", "-logprobs=1")
+    expect_usage_error("--logprobs: Value 21 not in range 0 to 20", "run", model, "-prompt=x", "-logprobs=21")
+    expect_usage_error("--repeat-last-n: Value 131073 not in range 0 to 131072", "run", model, "-prompt=x",
+                       "-repeat-last-n=131073")
+    grammar = write_text(network, b"root ::= x", "bad.gbnf")
+    schema = write_text(network, b'{"type": "string", "pattern": "a"}', "bad.json")
+    expect_failure("grammar: unknown_rule: line 1: x", "run", model, "-prompt=x", f"-grammar={grammar}")
+    expect_failure("json-schema: unsupported: #/pattern", "run", model, "-prompt=x", f"-json-schema={schema}")
+    expect_failure("grammar: not with json-schema", "run", model, "-prompt=x", f"-grammar={grammar}",
+                   f"-json-schema={schema}")
+    succeed("run", model, "-prompt=x", "-max-tokens=2", "-temp=1", "-top-p=0", "-min-p=1", "-repeat-penalty=16",
+            "-presence-penalty=-2", "-frequency-penalty=2", "-logit-bias=1:-100", "-logit-bias=0:100", "-top-k=3",
+            "-repeat-last-n=131072", "-stop", "x" * 256)
+
+
+def run_under_a_grammar(network):
+    model = converted(network)
+    grammar = write_text(network, b'root ::= [a-c]{4} "!"', "letters.gbnf")
+    made = answer("run", model, "-prompt=Hello", f"-grammar={grammar}", "-logprobs=2")
+    assert re.fullmatch("[a-c]{4}!", made["text"]), made
+    expect_equal((made["stop"], len(made["tokens"])), ("grammar_end", 5))
+    expect_equal([len(entry["top"]) for entry in made["logprobs"]], [2] * 5)
+    stopped = answer("run", model, "-prompt=Hello", f"-grammar={grammar}", "-stop=!")
+    expect_equal((stopped["stop"], stopped["text"]), ("stop_string", made["text"][:4]))
+
+
 def run_at_the_context_s_end(network):
     model = converted(network)
     for size in (CONTEXT - 1, CONTEXT - 3):
@@ -499,4 +544,5 @@ if __name__ == "__main__":
     main(commands_are_known, arguments_are_checked, backends_are_named, devices_are_named,
          files_that_are_not_there, files_of_another_kind,
          truncated_files, sources_that_cannot_be_converted, targets_that_cannot_be_written, convert, inspect, tokenize,
-         run, run_at_the_context_s_end, evaluate, evaluate_choices, bench, chain_spec, models_of_another_vocabulary)
+         run, sampler_flags_are_checked, run_under_a_grammar, run_at_the_context_s_end, evaluate, evaluate_choices, bench,
+         chain_spec, models_of_another_vocabulary)
