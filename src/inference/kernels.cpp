@@ -31,6 +31,11 @@ int64_t* Scratch::take_scores(size_t count) {
     return scores.data();
 }
 
+Scratch::Line* Scratch::take_arena(size_t count) {
+    if (arena.size() < count) arena.resize(count);
+    return arena.data();
+}
+
 Scratch::Line* Scratch::take_lines(size_t count) {
     if (lines.size() < count) lines.resize(count);
     return lines.data();

@@ -34,12 +34,13 @@ struct Scratch {
     std::vector<uint8_t> bytes;
     std::vector<int8_t> codes;
     std::vector<int16_t> exponents;
-    std::vector<Line> lines;
+    std::vector<Line> lines, arena;
 
     /// At least `count` of whatever.
     uint8_t* take_bytes(size_t count);
     int64_t* take_scores(size_t count);
     Line* take_lines(size_t count);
+    Line* take_arena(size_t count);  ///< stays while a product is mined
 };
 
 /// The operations that take time, one implementation a backend; contracts as in reference.h.

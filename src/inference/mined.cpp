@@ -12,8 +12,8 @@ namespace {
 
 /// Groups whose noised rows are this large together go through all tiles before the next ones: they stay in
 /// the second-level cache.
-constexpr size_t kChunkBytes = size_t{512} << 10;
-/// Groups that share one preparation of a tile's weights where nothing is peeled.
+constexpr size_t kChunkBytes = size_t{1} << 20;
+/// Groups whose folds come together.
 constexpr uint32_t kBatchGroups = 16;
 
 /// E of every slice in order, plane by plane.
@@ -79,25 +79,30 @@ struct MinedKernels {
     decltype(&mined_tile_avx512) tile;
 };
 
+/// Into memory of `scratch`.
 std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>& drawn,
-                                 const MinedKernels& kernels, Parallel& parallel) {
+                                 const MinedKernels& kernels, Parallel& parallel, Scratch& scratch) {
     const uint32_t groups = codes.rows / kTile;
+    size_t bytes = 0;
     std::vector<MinedRows> parts;
     for (const Drawn& d : drawn) {
-        const size_t rows_size = size_t{kTile} * d.id.slice.columns,
-                     noise_size = sizeof(int16_t) * kTile * d.id.step;
-        MinedRows part{.id = d.id,
-                       .noised = AlignedBytes(groups * rows_size),
-                       .noise = AlignedBytes(groups * noise_size)};
+        parts.push_back({.id = d.id});
+        bytes += groups * (parts.back().rows_a_group() + parts.back().noise_a_group());
+    }
+    auto* memory = reinterpret_cast<int8_t*>(scratch.take_arena(bytes / sizeof(Scratch::Line)));
+    for (size_t p = 0; p < parts.size(); ++p) {
+        MinedRows& part = parts[p];
+        part.noised = memory;
+        part.noise = part.noised + groups * part.rows_a_group();
+        memory = part.noise + groups * part.noise_a_group();
         parallel.run(groups, [&](uint32_t begin, uint32_t end, unsigned) {
-            std::vector<int8_t> noised(rows_size);
+            std::vector<int8_t> noised(part.rows_a_group());
             for (uint32_t g = begin; g < end; ++g) {
-                noise_group(codes, d, g, noised.data());
-                kernels.pack(noised.data(), d.noise_of(g).data(), d.id.slice.columns, d.id.step,
-                             part.noised.data() + g * rows_size, part.noise.data() + g * noise_size);
+                noise_group(codes, drawn[p], g, noised.data());
+                kernels.pack(noised.data(), drawn[p].noise_of(g).data(), part.id.slice.columns, part.id.step,
+                             part.noised + g * part.rows_a_group(), part.noise + g * part.noise_a_group());
             }
         });
-        parts.push_back(std::move(part));
     }
     return parts;
 }
@@ -107,7 +112,9 @@ void mine_and_peel(const MinedProduct& product, const MinedKernels& kernels, Tic
                    Parallel& parallel, std::vector<Scratch>& scratch) {
     const uint32_t groups = product.codes.rows / kTile;
     const size_t group_bytes = size_t{kTile} * product.linear.k * product.codes.planes;
-    const auto chunk = uint32_t(std::clamp<size_t>(kChunkBytes / group_bytes, 2, groups));
+    auto chunk = uint32_t(std::clamp<size_t>(kChunkBytes / group_bytes, 1, groups));
+    // Whole batches, where they fit: so many tickets fill the lanes of the hash.
+    if (chunk > kBatchGroups) chunk -= chunk % kBatchGroups;
     size_t words_a_group = 0;
     for (const MinedRows& part : product.parts) words_a_group += part.steps();
     parallel.run(product.linear.n / kTile, [&](uint32_t begin, uint32_t end, unsigned part) {
@@ -153,7 +160,7 @@ void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& cod
         mine_and_peel({.linear = linear,
                        .packed = *mined.packed,
                        .codes = codes,
-                       .parts = pack_rows(codes, drawn, kernels, parallel),
+                       .parts = pack_rows(codes, drawn, kernels, parallel, scratch[0]),
                        .fx = mined.fx,
                        .y = y},
                       kernels, drawer, parallel, scratch);

@@ -133,9 +133,7 @@ template <uint32_t G>
 void mine_groups(const Tile& tile, const MinedRows& part, uint32_t group, bool first_slice, const Made& made,
                  uint32_t* words) {
     const amx::TileConfiguration tiles{tile.depth};
-    const size_t rows_a_group = size_t{kTile} * part.id.slice.columns;
-    const size_t noise_a_group = part.noise_a_group();
-    multiply_and_fold<G>(tile, part.noised.data() + group * rows_a_group, rows_a_group, made);
+    multiply_and_fold<G>(tile, part.noised + group * part.rows_a_group(), part.rows_a_group(), made);
     for (uint32_t g = 0; g < G; ++g) {
         const Cells* const folds = made.folds + g * made.folds_a_group;
         for (uint32_t step = 0; step < tile.steps; step += kTile) {
@@ -143,7 +141,7 @@ void mine_groups(const Tile& tile, const MinedRows& part, uint32_t group, bool f
             avx512::words_of<false>(folds + step, count, words + size_t{g} * tile.steps + step);
         }
         if (made.clean == nullptr) continue;
-        peel(tile, part.noise.data() + (group + g) * noise_a_group, made.sums + size_t{g} * kTile,
+        peel(tile, part.noise + (group + g) * part.noise_a_group(), made.sums + size_t{g} * kTile,
              first_slice, made.peel, made.clean + size_t{g} * kTile);
     }
 }

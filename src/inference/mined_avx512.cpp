@@ -102,8 +102,8 @@ __attribute__((noinline)) void mine_tile(const Tile& tile, const int8_t* rows, c
 /// One slice of one tile for one group.
 void mine_group(const Tile& tile, const MinedRows& part, uint32_t group, bool first_slice, const Made& made,
                 uint32_t* words) {
-    const int8_t* const rows = part.noised.data() + size_t{group} * kTile * part.id.slice.columns;
-    const int8_t* const noise = part.noise.data() + size_t{group} * kTile * kPairs * part.id.step;
+    const int8_t* const rows = part.noised + group * part.rows_a_group();
+    const int8_t* const noise = part.noise + group * part.noise_a_group();
     mine_tile(tile, rows, noise, first_slice, made);
     for (uint32_t step = 0; step < tile.steps; step += kTile) {
         const uint32_t left = tile.steps - step;

@@ -4,22 +4,13 @@
 
 namespace daidd::inference {
 
-/// Bytes that begin on a cache line: a load that lies across two costs twice.
-class AlignedBytes {
-public:
-    explicit AlignedBytes(size_t size) : lines_((size + sizeof(Scratch::Line) - 1) / sizeof(Scratch::Line)) {}
-    int8_t* data() { return reinterpret_cast<int8_t*>(lines_.data()); }
-    const int8_t* data() const { return reinterpret_cast<const int8_t*>(lines_.data()); }
-
-private:
-    std::vector<Scratch::Line> lines_;
-};
-
 /// One slice of one plane of a mined operand, as the kernels below read it.
 struct MinedRows {
     MinedSlice id;
-    AlignedBytes noised;  ///< groups one after the other, 16 · slice.columns each, in the kernel's order
-    AlignedBytes noise;   ///< E of each group, 16 · r numbers each, likewise; of AVX-512 −E in 16 bits
+    // Both begin on a cache line: a load that lies across two costs twice.
+    int8_t* noised = nullptr;  ///< groups one after the other, 16 · slice.columns each, in the kernel's order
+    int8_t* noise = nullptr;  ///< E of each group, 16 · r numbers each, likewise; of AVX-512 −E in 16 bits
+    size_t rows_a_group() const { return size_t{kTile} * id.slice.columns; }
     size_t noise_a_group() const { return sizeof(int16_t) * kTile * id.step; }
     uint32_t steps() const { return id.slice.columns / id.step; }
 };
