@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""The integer model once more, in plain Python: writes test/vectors/inference/toy.json.
+"""The integer model once more, in plain Python: writes test/vectors/inference/NAME.json for the name given.
 
 It shares no code with src/inference, only doc/numerics.md (and the tables' generator), so that a slip in either
-shows. Needs: pip install cryptography. Run: contrib/make_inference_vectors.py > test/vectors/inference/toy.json"""
+shows. Needs: pip install cryptography. Run, with toy or families as NAME:
+contrib/make_inference_vectors.py NAME > test/vectors/inference/NAME.json"""
 import contextlib
 import hashlib
 import io
 import json
 import pathlib
 import runpy
+import sys
 from math import isqrt
 from struct import pack, unpack
 
@@ -20,7 +22,7 @@ TABLES = dict(TABLE_PROGRAM["TABLES"])
 QUARTER = TABLES["kQuarterSine"]
 SINE = [QUARTER[i] for i in range(1025)] + [QUARTER[1024 - i] for i in range(1, 1025)]
 SINE += [-s for s in SINE[1:]]  # 4097 entries of a whole turn
-EXP2, SIGMOID = TABLES["kExp2"], TABLES["kSigmoid"]
+EXP2 = TABLES["kExp2"]
 MOST = 2**31 - 1
 
 
@@ -54,12 +56,16 @@ def sat(v):
 
 class Toy:
     def __init__(self, vocabulary, layers, dim, ffn, heads, kv_heads, head_dim, context, fx=14, bias=False, gains=False,
-                 planes=1, seed=bytes(32)):
+                 planes=1, seed=bytes(32), head_norms=False, post_norms=False, geglu=False, local_rope=False, window=0,
+                 global_every=0):
         self.dims = (vocabulary, layers, dim, ffn, heads, kv_heads, head_dim, context)
         self.vocabulary, self.layers, self.dim, self.ffn, self.heads, self.kv, self.hd, self.context = self.dims
         self.fx, self.planes, self.seed = fx, planes, seed
         self.epsilon = 4**fx // 100_000
         self.rope = [0x28BE60DB9391054A >> (24 * j // head_dim) for j in range(head_dim // 2)]
+        self.local_rope = [0x28BE60DB9391054A >> (12 * j // head_dim) for j in range(head_dim // 2)] if local_rope else []
+        self.head_norms, self.post_norms, self.geglu, self.window = head_norms, post_norms, geglu, window
+        self.local = [window > 0 and (global_every == 0 or (l + 1) % global_every > 0) for l in range(layers)]
         codes = [int(abs(c) / 2) * (1 if c >= 0 else -1) for c in self.stream("E", "h", 2, vocabulary * dim)]
         self.embedding = blocks(codes, dim)
         self.embedding_scale = [(m, 23) for m in self.mantissas("ES", vocabulary)]
@@ -68,10 +74,16 @@ class Toy:
         for _ in range(layers):
             self.norm(gains)
             self.linear(qkv, dim, bias)
+            if head_norms:
+                self.norm(True, 2 * head_dim)
             self.linear(dim, heads * head_dim, False)
+            if post_norms:
+                self.norm(True)
             self.norm(gains)
             self.linear(2 * ffn, dim, False)
             self.linear(dim, ffn, False)
+            if post_norms:
+                self.norm(True)
         self.norm(gains)
         self.linear(vocabulary, dim, False)
 
@@ -88,9 +100,9 @@ class Toy:
         weights = blocks(self.stream(f"W{i}", "b", 1, n * k), k)
         self.linears.append((weights, [(m, ew) for m in self.mantissas(f"S{i}", n)], biases))
 
-    def norm(self, gains):
-        i = len(self.norms)
-        self.norms.append([2**14 + (g & (2**14 - 1)) for g in self.stream(f"G{i}", "i", 4, self.dim)] if gains else None)
+    def norm(self, gains, width=None):
+        numbers = self.stream(f"G{len(self.norms)}", "i", 4, width or self.dim)
+        self.norms.append([2**14 + (g & (2**14 - 1)) for g in numbers] if gains else None)
 
     # ---- the graph: (kind, a, b, linear, norm, planes); 0xffff and 0 where there is none ----
     def graph(self):
@@ -100,21 +112,32 @@ class Toy:
             ops.append(pack("<BHHHHB", kind, a, b, linear, norm, planes))
             return len(ops) - 1
 
+        norms = iter(range(len(self.norms)))
+        post = lambda a: add(9, a, norm=next(norms)) if self.post_norms else a
         x = add(0)
-        for l in range(self.layers):
-            heads = add(4, add(3, add(1, x, norm=2 * l, planes=self.planes), linear=4 * l))
-            o = add(3, add(2, add(5, heads), planes=self.planes), linear=4 * l + 1)
-            x = add(6, x, o)
-            act = add(7, add(3, add(1, x, norm=2 * l + 1, planes=self.planes), linear=4 * l + 2))
-            x = add(6, x, add(3, add(2, act, planes=2), linear=4 * l + 3))
-        add(8, add(1, x, norm=2 * self.layers, planes=2), linear=4 * self.layers)
+        for l, local in enumerate(self.local):
+            qkv = add(3, add(1, x, norm=next(norms), planes=self.planes), linear=4 * l)
+            if self.head_norms:
+                qkv = add(10, qkv, norm=next(norms))
+            heads = add(12 if local and self.local_rope else 4, qkv)
+            o = add(3, add(2, add(13 if local else 5, heads), planes=self.planes), linear=4 * l + 1)
+            x = add(6, x, post(o))
+            act = add(11 if self.geglu else 7,
+                      add(3, add(1, x, norm=next(norms), planes=self.planes), linear=4 * l + 2))
+            x = add(6, x, post(add(3, add(2, act, planes=2), linear=4 * l + 3)))
+        add(8, add(1, x, norm=next(norms), planes=2), linear=4 * self.layers)
         assert len(ops) < 253
         return bytes([len(ops)]) + b"".join(ops)
 
     # ---- commitments ----
     def constants_root(self):
         facts = pack("<8IIQ", *self.dims, self.fx, self.epsilon) + pack(f"<{len(self.rope)}Q", *self.rope) + self.graph()
-        tables = [*EXP2, *SIGMOID, *SINE, *TABLES["kGumbelLow"], *TABLES["kGumbelHigh"]]
+        if self.window:
+            facts += pack("<I", self.window)
+        facts += pack(f"<{len(self.local_rope)}Q", *self.local_rope)
+        tables = [*EXP2, *TABLES["kSigmoid"], *SINE, *TABLES["kGumbelLow"], *TABLES["kGumbelHigh"]]
+        if self.geglu:
+            tables += TABLES["kGeluTanh"]
         leaves = [H("const", facts), H("const", pack(f"<{len(tables)}i", *tables))]
         leaves.append(merkle([H("emb", pack(f"<{self.dim}h", *codes), pack("<HB", *scale))
                               for codes, scale in zip(self.embedding, self.embedding_scale)]))
@@ -167,22 +190,30 @@ class Toy:
             trace.append([self.rows(high, tail)])
             trace.append([self.rows([c - 128 * h for c, h in zip(codes, high)], tail)])
         if norm is not None:
-            sh = max(0, max(map(abs, x)).bit_length() - 24)
-            V = max(1, sum((v >> sh)**2 for v in x) // len(x) + (self.epsilon >> 2 * sh))
-            j = (62 - V.bit_length()) >> 1
-            r = isqrt(V << 2 * j)
+            sh, j, r = self.mean_root(x)
             m, e = ((m << 36) + (r >> 1)) // r, 36 + (e - self.fx) + sh - j
         weights, scales, biases = self.linears[linear]
         return [sat(rsh(sum(map(int.__mul__, codes, w)) * m * mw, e + ew - self.fx) + (biases[i] if biases else 0))
                 for i, (w, (mw, ew)) in enumerate(zip(weights, scales))]
 
+    def mean_root(self, x):
+        sh = max(0, max(map(abs, x)).bit_length() - 24)
+        V = max(1, sum((v >> sh)**2 for v in x) // len(x) + (self.epsilon >> 2 * sh))
+        j = (62 - V.bit_length()) >> 1
+        return sh, j, isqrt(V << 2 * j)
+
+    def normed(self, x, gains):
+        sh, j, r = self.mean_root(x)
+        m = (2**60 + (r >> 1)) // r
+        return [sat(rsh(rsh(v * m, 38 - j + sh) * g, 37 - self.fx)) for v, g in zip(x, gains)]
+
     def sine(self, phase):
         i, f = phase % 2**64 >> 52, phase >> 36 & 0xFFFF
         return SINE[i] + (((SINE[i + 1] - SINE[i]) * f + 32768) >> 16)
 
-    def rotate(self, v, position):
+    def rotate(self, v, position, rope):
         out = []
-        for j, F in enumerate(self.rope):
+        for j, F in enumerate(rope):
             a, b, s, c = v[2 * j], v[2 * j + 1], self.sine(position * F), self.sine(position * F + 2**62)
             out += [sat((a * c - b * s + 2**29) >> 30), sat((a * s + b * c + 2**29) >> 30)]
         return out
@@ -203,10 +234,11 @@ class Toy:
         inverse = 2**55 // (L >> lam - 32 if lam > 32 else L << 32 - lam)
         return [sat(rsh(a * inverse, 23 + lam - b + E - self.fx)) for a in acc]
 
-    def sigmoid(self, g):
+    def gate(self, g):
+        T = TABLES["kGeluTanh" if self.geglu else "kSigmoid"]
         a = abs(g) << (16 - self.fx)
         i, f = a >> 10, a & 1023
-        s = 65536 if a >= 16 << 16 else (SIGMOID[i] + (((SIGMOID[i + 1] - SIGMOID[i]) * f + 512) >> 10) + 4) >> 3
+        s = 65536 if a >= 16 << 16 else (T[i] + (((T[i + 1] - T[i]) * f + 512) >> 10) + 4) >> 3
         return 65536 - s if g < 0 else s
 
     def step(self, token, position, cache):
@@ -214,10 +246,28 @@ class Toy:
         trace, self.operands = [], []
         (mw, ew), hd = self.embedding_scale[token], self.hd
         x = [sat(rsh(c * mw, ew - self.fx)) for c in self.embedding[token]]
-        trace.append([pack(f"<{self.dim}i", *x)])
-        for l in range(self.layers):
-            heads = blocks(self.operand(x, self.planes, 4 * l, 2 * l, trace), hd)
-            turned = [self.rotate(h, position) for h in heads[:self.heads + self.kv]] + heads[self.heads + self.kv:]
+        norms = iter(range(len(self.norms)))
+
+        def residual(row):
+            trace.append([pack(f"<{len(row)}i", *row)])
+            return row
+
+        def add(y):
+            if self.post_norms:
+                y = self.normed(residual(y), self.norms[next(norms)])
+            return residual([sat(a + b) for a, b in zip(x, y)])
+
+        residual(x)
+        for l, local in enumerate(self.local):
+            qkv = self.operand(x, self.planes, 4 * l, next(norms), trace)
+            heads = blocks(qkv, hd)
+            if self.head_norms:
+                residual(qkv)
+                gains = self.norms[next(norms)]
+                for h in range(self.heads + self.kv):
+                    heads[h] = self.normed(heads[h], gains[:hd] if h < self.heads else gains[hd:])
+            rope = self.local_rope if local and self.local_rope else self.rope
+            turned = [self.rotate(h, position, rope) for h in heads[:self.heads + self.kv]] + heads[self.heads + self.kv:]
             coded = [self.quant(h, 127) for h in turned]
             q, k, v = coded[:self.heads], coded[self.heads:-self.kv], coded[-self.kv:]
             trace += [[self.rows(c, tail) for c, _, tail in part] for part in (q, k, v)]
@@ -227,16 +277,13 @@ class Toy:
                 cache[l, h][1].append(v[h][:2])
             o = []
             for h in range(self.heads):
-                o += self.attend(q[h][:2], *cache[l, h // (self.heads // self.kv)])
-            y = self.operand(o, self.planes, 4 * l + 1, None, trace)
-            x = [sat(a + b) for a, b in zip(x, y)]
-            trace.append([pack(f"<{self.dim}i", *x)])
-            y = self.operand(x, self.planes, 4 * l + 2, 2 * l + 1, trace)
-            act = [sat(rsh(rsh(g * self.sigmoid(g), 16) * u, self.fx)) for g, u in zip(y[:self.ffn], y[self.ffn:])]
-            y = self.operand(act, 2, 4 * l + 3, None, trace)
-            x = [sat(a + b) for a, b in zip(x, y)]
-            trace.append([pack(f"<{self.dim}i", *x)])
-        return trace, self.operand(x, 2, 4 * self.layers, 2 * self.layers, trace)
+                seen = [part[-self.window if local else 0:] for part in cache[l, h // (self.heads // self.kv)]]
+                o += self.attend(q[h][:2], *seen)
+            x = add(self.operand(o, self.planes, 4 * l + 1, None, trace))
+            y = self.operand(x, self.planes, 4 * l + 2, next(norms), trace)
+            act = [sat(rsh(rsh(g * self.gate(g), 16) * u, self.fx)) for g, u in zip(y[:self.ffn], y[self.ffn:])]
+            x = add(self.operand(act, 2, 4 * l + 3, None, trace))
+        return trace, self.operand(x, 2, 4 * self.layers, next(norms), trace)
 
 
 def vector(name, P, **shape):
@@ -246,14 +293,26 @@ def vector(name, P, **shape):
     leaf = lambda heads: merkle([H("leaf", row, key=unit) for row in heads])
     op_roots = [merkle([merkle([leaf(heads) for heads in g]) for g in blocks(tensor, 16)]) for tensor in zip(*rows)]
     manifest = toy.manifest(P, len(op_roots), toy.operands)
-    return dict(name=name, seed=toy.seed.hex(), dimensions=toy.dims, fx=toy.fx, bias=shape.get("bias", False),
+    made = dict(name=name, seed=toy.seed.hex(), dimensions=toy.dims, fx=toy.fx, bias=shape.get("bias", False),
                 gains=shape.get("gains", False), planes=toy.planes, unit=unit.hex(), tokens=tokens,
                 constants_root=manifest[-32:].hex(), manifest=manifest.hex(), model_root=toy.root(manifest).hex(),
                 op_roots=[r.hex() for r in op_roots], trace_root=merkle(op_roots).hex(), last_logits=logits[-1][:16],
                 greedy=[max(range(len(l)), key=lambda i: (l[i], -i)) for l in logits])
+    variant = {key: shape[key] for key in VARIANT if key in shape}
+    return made | {"variant": variant} if variant else made
 
 
+VARIANT = ("head_norms", "post_norms", "geglu", "local_rope", "window", "global_every")
 regtest = dict(vocabulary=272, layers=2, dim=64, ffn=128, heads=4, kv_heads=2, head_dim=16, context=4096)
 odd = dict(vocabulary=275, layers=3, dim=52, ffn=91, heads=6, kv_heads=3, head_dim=10, context=300, fx=16, bias=True,
            gains=True, planes=2, seed=bytes([7]) + bytes(31))
-print(json.dumps([vector("regtest", 32, **regtest), vector("odd", 32, **odd)], indent=1))
+small = dict(vocabulary=275, layers=3, dim=48, ffn=80, heads=4, kv_heads=2, head_dim=16, context=300)
+gemma = dict(head_norms=True, post_norms=True, geglu=True, local_rope=True, window=7, global_every=3)
+VECTORS = {
+    "toy": [("regtest", regtest), ("odd", odd)],
+    "families": [("windowed", small | dict(window=5)),
+                 ("head norms", small | dict(head_norms=True, bias=True, seed=bytes([1]) + bytes(31))),
+                 ("gemma", small | gemma | dict(gains=True, planes=2, seed=bytes([2]) + bytes(31))),
+                 ("odd gemma", odd | gemma | dict(window=31, global_every=2))],
+}
+print(json.dumps([vector(name, 32, **shape) for name, shape in VECTORS[sys.argv[1]]], indent=1))

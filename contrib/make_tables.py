@@ -47,12 +47,19 @@ def gumbel_side(low):
     return [near(65536 * gumbel(x if low else 1 - x)) for x in points]
 
 
+def gelu_gate(x):
+    """gelu(x) / x, with the hyperbolic tangent: (1 + tanh(t)) / 2 = 1 / (1 + e^(-2t)), t = sqrt(2/pi) (x + 0.044715 x^3)."""
+    t = (2 / PI).sqrt() * (x + Decimal("0.044715") * x**3)
+    return 1 / (1 + (-2 * t).exp())
+
+
 TABLES = [
     ("kExp2", [near(2**30 * (-LN2 * i / 256).exp()) for i in range(257)]),
     ("kSigmoid", [near(2**19 / (1 + (-Decimal(i) / 64).exp())) for i in range(1026)]),
     ("kQuarterSine", [near(2**30 * sine(2 * PI * i / 4096)) for i in range(1025)]),
     ("kGumbelLow", gumbel_side(True)),
     ("kGumbelHigh", gumbel_side(False)),
+    ("kGeluTanh", [near(2**19 * gelu_gate(Decimal(i) / 64)) for i in range(1026)]),
 ]
 
 print("// Written by contrib/make_tables.py; do not edit.")

@@ -89,8 +89,9 @@ int64_t make_scores(const HeadQuery& query, const HeadPages& keys, uint32_t coun
     int64_t score_max = INT64_MIN;
     for (uint32_t u = 0; u < count; u += kPagePositions) {
         const HeadRows rows = keys.rows(u / kPagePositions, head_dim);
-        score_max =
-            std::max(score_max, score_page(query, wide, rows, in_page(u, count), head_dim, score + u));
+        int64_t most = score_page(query, wide, rows, in_page(u, count), head_dim, score + u);
+        if (u == 0 && keys.skip > 0) most = hide_scores(score, keys.skip, in_page(0, count));
+        score_max = std::max(score_max, most);
     }
     return score_max;
 }
@@ -99,7 +100,8 @@ int32_t smallest_exponent(const HeadPages& values, uint32_t count, uint32_t head
     int16_t least = INT16_MAX;
     for (uint32_t u = 0; u < count; u += kPagePositions) {
         const int16_t* exponent = values.rows(u / kPagePositions, head_dim).exponent;
-        least = std::min(least, *std::min_element(exponent, exponent + in_page(u, count)));
+        const uint32_t from = u == 0 ? values.skip : 0;
+        least = std::min(least, *std::min_element(exponent + from, exponent + in_page(u, count)));
     }
     return least;
 }

@@ -129,6 +129,8 @@ int64_t make_scores(const HeadQuery& query, const HeadPages& keys, uint32_t coun
     for (uint32_t u = 0; u < count; u += kPagePositions) {
         score_page(query, q, keys.rows(u / kPagePositions, head_dim), in_page(u, count), head_dim, score + u,
                    most);
+        if (u == 0 && keys.skip > 0)
+            most = _mm512_set1_epi64(hide_scores(score, keys.skip, in_page(0, count)));
     }
     return _mm512_reduce_max_epi64(most);
 }
@@ -152,7 +154,7 @@ int32_t smallest_exponent(const HeadPages& values, uint32_t count, uint32_t head
     __m512i least = _mm512_set1_epi16(INT16_MAX);
     for (uint32_t first = 0; first < count; first += kPagePositions) {
         const int16_t* exponent = values.rows(first / kPagePositions, head_dim).exponent;
-        for (uint32_t u = 0, here = in_page(first, count); u < here; u += 32) {
+        for (uint32_t u = first == 0 ? values.skip : 0, here = in_page(first, count); u < here; u += 32) {
             const uint32_t left = here - u;
             const __mmask32 mask = left >= 32 ? ~__mmask32{0} : (__mmask32{1} << left) - 1;
             least = _mm512_mask_min_epi16(least, mask, least, _mm512_maskz_loadu_epi16(mask, exponent + u));

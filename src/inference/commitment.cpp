@@ -74,16 +74,27 @@ Hash256 facts_hash(const ModelParts& parts) {
     writer(parts.dimensions, parts.fx, parts.epsilon);
     for (const uint64_t f : parts.rope) writer(f);
     writer(parts.graph);
+    // Models from before these have none: their roots stay. Whether they follow can be read from the graph.
+    if (parts.window != 0) writer(parts.window);
+    for (const uint64_t f : parts.local_rope) writer(f);
     return hash_of("const", writer);
 }
 
-Hash256 tables_hash() {
+bool uses(const Graph& graph, OpKind kind) {
+    return std::ranges::any_of(graph.ops, [kind](const Op& op) { return op.op() == kind; });
+}
+
+Hash256 tables_hash(const Graph& graph) {
     Writer writer;
     for (const int32_t value : kExp2) writer(value);
     for (const int32_t value : kSigmoid) writer(value);
     for (uint32_t i = 0; i <= 4096; ++i) writer(int32_t(sine_entry(i)));
     for (const int32_t value : kGumbelLow) writer(value);
     for (const int32_t value : kGumbelHigh) writer(value);
+    // Tables that came later are part of the root of the models that use them alone.
+    if (uses(graph, OpKind::kGeglu)) {
+        for (const int32_t value : kGeluTanh) writer(value);
+    }
     return hash_of("const", writer);
 }
 
@@ -109,7 +120,7 @@ WeightTree::WeightTree(std::span<const int8_t> weights, uint32_t n, uint32_t k, 
 
 Hash256 constants_root(const Model& model) {
     const ModelParts& parts = model.parts();
-    std::vector<Hash256> leaves{facts_hash(parts), tables_hash()};
+    std::vector<Hash256> leaves{facts_hash(parts), tables_hash(parts.graph)};
     const uint32_t dim = parts.dimensions.dim;
     leaves.push_back(rows_root("emb", parts.dimensions.vocabulary, [&](Writer& writer, uint32_t token) {
         for (const int16_t code : parts.embedding.codes.subspan(size_t{token} * dim, dim)) writer(code);

@@ -32,6 +32,8 @@ public:
             if (!norm_used_[i]) return Fail{bad(0, "unused norm " + std::to_string(i))};
         }
         if (ropes_ != parts_.dimensions.layers) return Fail{bad(0, "layers")};
+        if (!has_local_rope_ && !parts_.local_rope.empty()) return Fail{bad(0, "unused local rope")};
+        if (!has_window_ && parts_.window != 0) return Fail{bad(0, "unused window")};
         return std::move(plan_);
     }
 
@@ -55,7 +57,7 @@ private:
     }
 
     Error add(size_t i, const Op& op) {
-        if (op.kind > uint8_t(OpKind::kHead)) {
+        if (!is_operation(op.kind)) {
             return ModelError{ModelErrorReason::kUnknownOperation,
                               "operation " + std::to_string(i) + " has kind " + std::to_string(op.kind)};
         }
@@ -73,7 +75,11 @@ private:
         case OpKind::kLinear:
         case OpKind::kHead: return add_linear(i, op);
         case OpKind::kRopeQuant:
-        case OpKind::kAttention: return add_attention(i, op);
+        case OpKind::kLocalRopeQuant: return add_rope(i, op);
+        case OpKind::kAttention:
+        case OpKind::kLocalAttention: return add_attention(i, op);
+        case OpKind::kNorm:
+        case OpKind::kHeadNorm: return add_norm(i, op);
         case OpKind::kAdd:
             if (!is(op.a, ValueKind::kRow) || !is(op.b, ValueKind::kRow)) return bad(i, "inputs");
             if (plan_.width[op.a] != plan_.width[op.b]) return bad(i, "widths");
@@ -81,6 +87,7 @@ private:
             output(ValueKind::kRow, plan_.width[op.a]);
             return std::nullopt;
         case OpKind::kSwiglu:
+        case OpKind::kGeglu:
             if (!is(op.a, ValueKind::kRow) || plan_.width[op.a] % 2 != 0) return bad(i, "input");
             output(ValueKind::kRow, plan_.width[op.a] / 2);
             return std::nullopt;
@@ -96,7 +103,8 @@ private:
         if (kind == OpKind::kEmbedding && op.a != kNoIndex) return bad(i, "a");
         if (kind != OpKind::kAdd && op.b != kNoIndex) return bad(i, "b");
         if (!linear && op.linear != kNoIndex) return bad(i, "linear");
-        if (kind != OpKind::kNormQuant && op.norm != kNoIndex) return bad(i, "norm");
+        const bool norm = kind == OpKind::kNormQuant || kind == OpKind::kNorm || kind == OpKind::kHeadNorm;
+        if (!norm && op.norm != kNoIndex) return bad(i, "norm");
         if (quant ? op.planes != 1 && op.planes != 2 : op.planes != 0) return bad(i, "planes");
         return std::nullopt;
     }
@@ -133,18 +141,45 @@ private:
         return std::nullopt;
     }
 
+    /// Norms whose output is a row: what they read is traced.
+    Error add_norm(size_t i, const Op& op) {
+        const Dimensions& d = parts_.dimensions;
+        const bool of_heads = op.op() == OpKind::kHeadNorm;
+        if (!is(op.a, ValueKind::kRow)) return bad(i, "input");
+        const uint32_t width = plan_.width[op.a];
+        if (of_heads && width != d.qkv_width()) return bad(i, "input");
+        if (op.norm >= parts_.norms.size() || norm_used_[op.norm]) return bad(i, "norm");
+        const size_t gains = of_heads ? 2 * size_t{d.head_dim} : width;
+        if ((!of_heads && width > kDimMax) || parts_.norms[op.norm].gq.size() != gains)
+            return bad(i, "width of the norm");
+        norm_used_[op.norm] = true;
+        trace(TensorKind::kResidual, 0, width, 1);
+        output(ValueKind::kRow, width);
+        return std::nullopt;
+    }
+
+    Error add_rope(size_t i, const Op& op) {
+        const Dimensions& d = parts_.dimensions;
+        if (!is(op.a, ValueKind::kRow) || plan_.width[op.a] != d.qkv_width()) return bad(i, "input");
+        if (ropes_ == d.layers) return bad(i, "layers");
+        if (op.op() == OpKind::kLocalRopeQuant) {
+            if (parts_.local_rope.size() != d.head_dim / 2) return bad(i, "local rope");
+            has_local_rope_ = true;
+        }
+        trace(TensorKind::kHeads, 0, d.head_dim, d.heads);
+        trace(TensorKind::kHeads, 1, d.head_dim, d.kv_heads);
+        trace(TensorKind::kHeads, 2, d.head_dim, d.kv_heads);
+        output(ValueKind::kHeads, d.head_dim, uint16_t(ropes_++));
+        return std::nullopt;
+    }
+
     Error add_attention(size_t i, const Op& op) {
         const Dimensions& d = parts_.dimensions;
-        if (op.op() == OpKind::kRopeQuant) {
-            if (!is(op.a, ValueKind::kRow) || plan_.width[op.a] != d.qkv_width()) return bad(i, "input");
-            if (ropes_ == d.layers) return bad(i, "layers");
-            trace(TensorKind::kHeads, 0, d.head_dim, d.heads);
-            trace(TensorKind::kHeads, 1, d.head_dim, d.kv_heads);
-            trace(TensorKind::kHeads, 2, d.head_dim, d.kv_heads);
-            output(ValueKind::kHeads, d.head_dim, uint16_t(ropes_++));
-            return std::nullopt;
-        }
         if (!is(op.a, ValueKind::kHeads)) return bad(i, "input");
+        if (op.op() == OpKind::kLocalAttention) {
+            if (parts_.window == 0) return bad(i, "window");
+            has_window_ = true;
+        }
         output(ValueKind::kRow, d.heads * d.head_dim, plan_.layer[op.a]);
         return std::nullopt;
     }
@@ -154,6 +189,7 @@ private:
     std::vector<bool> linear_used_, norm_used_;
     std::vector<ValueKind> kinds_;
     uint32_t ropes_ = 0;
+    bool has_local_rope_ = false, has_window_ = false;
     Plan plan_;
 };
 

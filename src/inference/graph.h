@@ -18,7 +18,16 @@ enum class OpKind : uint8_t {
     kAdd = 6,        ///< two int32 rows of one width → their saturated sum
     kSwiglu = 7,     ///< int32 row gate ‖ up → int32 row of half the width
     kHead = 8,       ///< codes → one int32 logit a vocabulary entry; the last operation
+    kNorm = 9,       ///< int32 row → int32 row: its RMS norm times the gain `norm`
+    kHeadNorm = 10,  ///< int32 row q ‖ k ‖ v → the same with the RMS norm of every head of q and k; gain
+                     ///< `norm`: head_dim numbers for q, then as many for k
+    kGeglu = 11,           ///< int32 row gate ‖ up → int32 row of half the width
+    kLocalRopeQuant = 12,  ///< kRopeQuant with the rotary constants `local_rope`
+    kLocalAttention = 13,  ///< kAttention over the last `window` positions
 };
+
+/// Whether an operation of this number exists.
+inline constexpr bool is_operation(uint8_t kind) { return kind <= uint8_t(OpKind::kLocalAttention); }
 
 inline constexpr uint16_t kNoIndex = 0xffff;
 
@@ -32,7 +41,7 @@ struct Op {
     uint16_t a = kNoIndex;
     uint16_t b = kNoIndex;       ///< second input of kAdd
     uint16_t linear = kNoIndex;  ///< of kLinear and kHead: index of the weights
-    uint16_t norm = kNoIndex;    ///< of kNormQuant: index of the norm
+    uint16_t norm = kNoIndex;    ///< of kNormQuant, kNorm and kHeadNorm: index of the norm
     uint8_t planes = 0;          ///< of kNormQuant and kQuant: 1 or 2
 
     OpKind op() const { return OpKind(kind); }
@@ -58,7 +67,7 @@ struct Graph {
 };
 
 enum class TensorKind : uint8_t {
-    kResidual,  ///< int32 row
+    kResidual,  ///< int32 row: of the residual stream, or what a norm reads
     kCodes,     ///< one plane of codes and its seven trailing bytes
     kHeads,     ///< one such row for every head
 };
@@ -67,11 +76,12 @@ inline constexpr size_t kTailBytes = 7;
 
 /// One tensor of the trace (protocol §3). Every operation whose kind makes a residual or codes is traced,
 /// in graph order: kEmbedding and kAdd 1 tensor, kNormQuant and kQuant one a plane (high before low),
-/// kRopeQuant 3 (q, k, v).
+/// kRopeQuant and kLocalRopeQuant 3 (q, k, v). kNorm and kHeadNorm trace the row they read, 1 tensor: an
+/// element of their output depends on all of it.
 struct TensorInfo {
     TensorKind kind = TensorKind::kResidual;
     uint16_t op = kNoIndex;
-    uint8_t part = 0;        ///< plane: 0 high or only, 1 low; of kRopeQuant: 0 q, 1 k, 2 v
+    uint8_t part = 0;        ///< plane: 0 high or only, 1 low; of rotary operations: 0 q, 1 k, 2 v
     uint32_t width = 0;      ///< elements a row
     uint32_t rows = 1;       ///< rows a token: the heads of kHeads, else 1
     uint32_t row_bytes = 0;  ///< 4 · width, or width + kTailBytes
@@ -95,7 +105,7 @@ struct Operand {
 struct Plan {
     std::vector<uint32_t> width;   ///< of each operation's output, in elements
     std::vector<uint16_t> tensor;  ///< of each operation: its first trace tensor, or kNoIndex
-    std::vector<uint16_t> layer;   ///< of kRopeQuant and kAttention: index in the key and value cache
+    std::vector<uint16_t> layer;   ///< of rotary operations and attention: index in the key and value cache
     std::vector<TensorInfo> tensors;
     std::vector<Operand> operands;  ///< in graph order, high before low
 };

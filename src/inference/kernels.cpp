@@ -65,8 +65,8 @@ void add_row(std::span<const int32_t> a, std::span<const int32_t> b, std::span<i
     for (size_t i = 0; i < y.size(); ++i) y[i] = add_element(a[i], b[i]);
 }
 
-void swiglu_row(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
-    for (size_t i = 0; i < y.size(); ++i) y[i] = swiglu_element(x[i], x[i + y.size()], fx);
+void gated_row(const GateTable& table, std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
+    for (size_t i = 0; i < y.size(); ++i) y[i] = gated_element(table, x[i], x[i + y.size()], fx);
 }
 
 }  // namespace
@@ -79,20 +79,29 @@ void attend_copied(const HeadQuery& query, const HeadPages& keys, const HeadPage
     const auto copied = [&](const HeadPages& pages, size_t first) -> HeadRows {
         int8_t* codes = scratch.codes.data() + first * head_dim;
         int16_t* exponents = scratch.exponents.data() + first;
-        for (uint32_t u = 0; u < count; u += kPagePositions) {
+        for (uint32_t u = 0, to = 0; u < count; u += kPagePositions) {
             const HeadRows rows = pages.rows(u / kPagePositions, head_dim);
-            const uint32_t here = in_page(u, count);
-            std::copy_n(rows.codes, size_t{here} * head_dim, codes + size_t{u} * head_dim);
-            std::copy_n(rows.mantissa, here, mantissas + first + u);
-            std::copy_n(rows.exponent, here, exponents + u);
+            const uint32_t from = u == 0 ? pages.skip : 0, here = in_page(u, count) - from;
+            std::copy_n(rows.codes + size_t{from} * head_dim, size_t{here} * head_dim,
+                        codes + size_t{to} * head_dim);
+            std::copy_n(rows.mantissa + from, here, mantissas + first + to);
+            std::copy_n(rows.exponent + from, here, exponents + to);
+            to += here;
         }
         return {codes, mantissas + first, exponents};
     };
-    attention_head(query, copied(keys, 0), copied(values, count), count, head_dim, fx, out);
+    attention_head(query, copied(keys, 0), copied(values, count), count - keys.skip, head_dim, fx, out);
+}
+
+int64_t hide_scores(int64_t* score, uint32_t skip, uint32_t count) {
+    // Scores are at most 2^60, so no distance from this one overflows.
+    constexpr int64_t kUnseen = -(int64_t{1} << 62);
+    std::fill_n(score, skip, kUnseen);
+    return *std::max_element(score + skip, score + count);
 }
 
 const Kernels kScalarKernels = {quant_row,     gain_row, norm_scale, linear_rows,
-                                attend_copied, add_row,  swiglu_row};
+                                attend_copied, add_row,  gated_row,  norm_row};
 
 const Kernels& kernels_of(Backend backend) {
     assert(is_supported(backend));

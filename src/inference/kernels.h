@@ -53,12 +53,19 @@ struct Kernels {
     /// `packed` is null for the scalar backend.
     void (*linear)(const Linear& linear, const PackedLinear* packed, const CodeRows& codes,
                    uint32_t block_begin, uint32_t block_end, uint32_t fx, int32_t* y, Scratch& scratch);
+    /// Positions [keys.skip, count); values.skip is the same.
     void (*attention_head)(const HeadQuery& query, const HeadPages& keys, const HeadPages& values,
                            uint32_t count, uint32_t head_dim, uint32_t fx, int32_t* out, Scratch& scratch);
     void (*add_row)(std::span<const int32_t> a, std::span<const int32_t> b, std::span<int32_t> y);
     /// `x` is gate ‖ up.
-    void (*swiglu_row)(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y);
+    void (*gated_row)(const GateTable& table, std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y);
+    void (*norm_row)(std::span<const int32_t> x, std::span<const int32_t> gq, int32_t ge, uint64_t epsilon,
+                     uint32_t fx, std::span<int32_t> y);
 };
+
+/// Makes the scores of the first `skip` positions of a page weigh nothing and returns the largest of the
+/// others. Requires skip < count.
+int64_t hide_scores(int64_t* score, uint32_t skip, uint32_t count);
 
 /// attention_head() of the reference over pages, copied together: the specification, and the way out for
 /// shapes that a fast kernel does not take.

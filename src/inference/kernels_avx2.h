@@ -14,6 +14,8 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
 void attention_head(const HeadQuery& query, const HeadPages& keys, const HeadPages& values, uint32_t count,
                     uint32_t head_dim, uint32_t fx, int32_t* out, Scratch& scratch);
 void add_row(std::span<const int32_t> a, std::span<const int32_t> b, std::span<int32_t> y);
-void swiglu_row(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y);
+void gated_row(const GateTable& table, std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y);
+void norm_row(std::span<const int32_t> x, std::span<const int32_t> gq, int32_t ge, uint64_t epsilon,
+              uint32_t fx, std::span<int32_t> y);
 
 }  // namespace daidd::inference::avx2

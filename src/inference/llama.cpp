@@ -4,37 +4,60 @@
 
 namespace daidd::inference {
 
-Graph make_llama_graph(uint32_t layers, const LlamaPlanes& planes) {
-    Graph graph;
-    const auto add = [&graph](Op op) {
+namespace {
+
+/// Adds operations; norms are taken in order.
+class Builder {
+public:
+    uint16_t add(Op op) {
         assert(graph.ops.size() < kOpsMax);
         graph.ops.push_back(op);
         return uint16_t(graph.ops.size() - 1);
-    };
-    const auto norm_quant = [&add](uint16_t a, uint32_t norm, uint8_t count) {
-        return add({.kind = uint8_t(OpKind::kNormQuant), .a = a, .norm = uint16_t(norm), .planes = count});
-    };
-    const auto quant = [&add](uint16_t a, uint8_t count) {
-        return add({.kind = uint8_t(OpKind::kQuant), .a = a, .planes = count});
-    };
-    const auto linear = [&add](uint16_t a, uint32_t index) {
-        return add({.kind = uint8_t(OpKind::kLinear), .a = a, .linear = uint16_t(index)});
-    };
-    uint16_t x = add({.kind = uint8_t(OpKind::kEmbedding)});
-    for (uint32_t l = 0; l < layers; ++l) {
-        const uint16_t qkv = linear(norm_quant(x, 2 * l, planes.qkv), 4 * l);
-        const uint16_t heads = add({.kind = uint8_t(OpKind::kRopeQuant), .a = qkv});
-        const uint16_t attended = add({.kind = uint8_t(OpKind::kAttention), .a = heads});
-        const uint16_t o = linear(quant(attended, planes.o), 4 * l + 1);
-        x = add({.kind = uint8_t(OpKind::kAdd), .a = x, .b = o});
-        const uint16_t gate_up = linear(norm_quant(x, 2 * l + 1, planes.gate_up), 4 * l + 2);
-        const uint16_t activated = add({.kind = uint8_t(OpKind::kSwiglu), .a = gate_up});
-        const uint16_t down = linear(quant(activated, planes.down), 4 * l + 3);
-        x = add({.kind = uint8_t(OpKind::kAdd), .a = x, .b = down});
     }
-    const uint16_t codes = norm_quant(x, 2 * layers, planes.head);
-    add({.kind = uint8_t(OpKind::kHead), .a = codes, .linear = uint16_t(4 * layers)});
-    return graph;
+    uint16_t add(OpKind kind, uint16_t a, uint16_t b = kNoIndex) {
+        return add({.kind = uint8_t(kind), .a = a, .b = b});
+    }
+    uint16_t norm_quant(uint16_t a, uint8_t planes) {
+        return add({.kind = uint8_t(OpKind::kNormQuant), .a = a, .norm = norms_++, .planes = planes});
+    }
+    uint16_t quant(uint16_t a, uint8_t planes) {
+        return add({.kind = uint8_t(OpKind::kQuant), .a = a, .planes = planes});
+    }
+    uint16_t linear(uint16_t a, uint32_t index) {
+        return add({.kind = uint8_t(OpKind::kLinear), .a = a, .linear = uint16_t(index)});
+    }
+    uint16_t norm(OpKind kind, uint16_t a) { return add({.kind = uint8_t(kind), .a = a, .norm = norms_++}); }
+
+    Graph graph;
+
+private:
+    uint16_t norms_ = 0;
+};
+
+}  // namespace
+
+Graph make_llama_graph(uint32_t layers, const LlamaPlanes& planes, const LlamaVariant& variant) {
+    Builder to;
+    uint16_t x = to.add(OpKind::kEmbedding, kNoIndex);
+    for (uint32_t l = 0; l < layers; ++l) {
+        const bool local = variant.is_local(l);
+        uint16_t qkv = to.linear(to.norm_quant(x, planes.qkv), 4 * l);
+        if (variant.head_norms) qkv = to.norm(OpKind::kHeadNorm, qkv);
+        const bool local_rope = local && variant.local_rope;
+        const uint16_t heads = to.add(local_rope ? OpKind::kLocalRopeQuant : OpKind::kRopeQuant, qkv);
+        const uint16_t attended = to.add(local ? OpKind::kLocalAttention : OpKind::kAttention, heads);
+        uint16_t o = to.linear(to.quant(attended, planes.o), 4 * l + 1);
+        if (variant.post_norms) o = to.norm(OpKind::kNorm, o);
+        x = to.add(OpKind::kAdd, x, o);
+        const uint16_t gate_up = to.linear(to.norm_quant(x, planes.gate_up), 4 * l + 2);
+        const uint16_t activated = to.add(variant.geglu ? OpKind::kGeglu : OpKind::kSwiglu, gate_up);
+        uint16_t down = to.linear(to.quant(activated, planes.down), 4 * l + 3);
+        if (variant.post_norms) down = to.norm(OpKind::kNorm, down);
+        x = to.add(OpKind::kAdd, x, down);
+    }
+    const uint16_t codes = to.norm_quant(x, planes.head);
+    to.add({.kind = uint8_t(OpKind::kHead), .a = codes, .linear = uint16_t(4 * layers)});
+    return std::move(to.graph);
 }
 
 }  // namespace daidd::inference

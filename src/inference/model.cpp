@@ -49,6 +49,7 @@ Error check_dimensions(const ModelParts& parts) {
                   {"kv_heads", d.kv_heads, 1, kHeadsMax},
                   {"head_dim", d.head_dim, 2, kHeadDimMax},
                   {"context", d.context, 1, kContextMax},
+                  {"window", parts.window, 0, kContextMax},
                   {"fx", parts.fx, kFxMin, kFxMax},
                   {"epsilon", parts.epsilon, 0, kEpsilonMax}};
     for (const auto& limit : limits) {

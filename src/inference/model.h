@@ -81,6 +81,8 @@ struct ModelParts {
     uint32_t fx = 0;                   ///< fraction bits of int32 values
     uint64_t epsilon = 0;              ///< round(ε · 4^fx), of every norm
     std::vector<uint64_t> rope;        ///< F_j, one a pair: head_dim / 2
+    std::vector<uint64_t> local_rope;  ///< the same for kLocalRopeQuant; empty where no operation is one
+    uint32_t window = 0;  ///< positions that kLocalAttention sees, its own among them; 0 where none is one
     std::vector<uint32_t> end_tokens;  ///< generation stops at these; not committed to
     Embedding embedding;
     std::vector<Linear> linears;

@@ -171,6 +171,10 @@ Result<ModelParts, ModelError> read_model(const GgufFile& file) {
 
     const auto rope = reader.tensor<uint64_t>("rope", GgufType::kI64, {parts.dimensions.head_dim / 2});
     parts.rope.assign(rope.begin(), rope.end());
+    const auto local = reader.tensor<uint64_t>("rope.local", GgufType::kI64, {rope.size()}, false);
+    parts.local_rope.assign(local.begin(), local.end());
+    if (file.find_value("dai.window") != nullptr)
+        parts.window = uint32_t(reader.number("dai.window", kContextMax));
     const auto graph = reader.tensor<uint8_t>("graph", GgufType::kI8, {});
     auto decoded = decode<Graph>(graph);
     if (!decoded) reader.fail(ModelErrorReason::kBadGraph, std::string{to_string(decoded.error())});
@@ -196,6 +200,7 @@ void write_model(const ModelParts& source, GgufWriter& writer) {
     writer.add_number64("dai.epsilon", parts.epsilon);
     writer.add_number("dai.linears", uint32_t(parts.linears.size()));
     writer.add_number("dai.norms", uint32_t(parts.norms.size()));
+    if (parts.window != 0) writer.add_number("dai.window", parts.window);
     if (!parts.end_tokens.empty()) {
         GgufValue tokens;
         tokens.type = GgufValueType::kArray;
@@ -213,6 +218,10 @@ void write_model(const ModelParts& source, GgufWriter& writer) {
     writer.add_tensor("graph", GgufType::kI8, {graph.size()}, graph);
     writer.add_tensor("rope", GgufType::kI64, {parts.rope.size()},
                       bytes_of(std::span<const uint64_t>{parts.rope}));
+    if (!parts.local_rope.empty()) {
+        writer.add_tensor("rope.local", GgufType::kI64, {parts.local_rope.size()},
+                          bytes_of(std::span<const uint64_t>{parts.local_rope}));
+    }
     const Embedding& e = parts.embedding;
     writer.add_tensor("embedding", GgufType::kI16, {parts.dimensions.dim, parts.dimensions.vocabulary},
                       bytes_of(e.codes));

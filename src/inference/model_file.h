@@ -13,11 +13,12 @@ namespace daidd::inference {
 //   dai.family            what it was imported from ("llama"); for people
 //   dai.vocabulary, .layers, .dim, .ffn, .heads, .kv_heads, .head_dim, .context, .fx, .linears, .norms  u32
 //   dai.epsilon           u64
+//   dai.window            u32, missing where no operation uses it
 //   dai.end_tokens        u32 array, may be missing
 //   dai.linear_names      text array, may be missing; for people
 //
 //   graph                 i8   the encoded graph (graph.h)
-//   rope                  i64  head_dim / 2
+//   rope                  i64  head_dim / 2; rope.local the same, missing where no operation uses it
 //   embedding             i16  (dim, vocabulary), embedding.mw i16, embedding.ew i8
 //   linear.I              i8   (k, n), linear.I.mw i16 (n), linear.I.ew i8 (n), linear.I.bias i32 (n) if any
 //   norm.I                i32  gains if not folded; norm.exponents i32 (norms)

@@ -46,10 +46,17 @@ private:
     size_t slab_bytes_, page_bytes_;
 };
 
-/// Keys or values of one head over all pages of a sequence.
+/// Keys or values of one head over pages of a sequence. The first `skip` positions, all in the first page,
+/// are not seen: to attention they are not there.
 struct HeadPages {
     const uint8_t* const* pages;
     size_t slab;
+    uint32_t skip = 0;
+
+    /// Without the positions before `first`: whole pages, and what remains of one.
+    HeadPages from(uint32_t first) const {
+        return {pages + first / kPagePositions, slab, first % kPagePositions};
+    }
 
     /// Positions kPagePositions · page ….
     HeadRows rows(size_t page, uint32_t head_dim) const {

@@ -47,7 +47,8 @@ Pass::Pass(const Model& model, Backend backend, std::span<const BatchItem> items
 
 std::vector<int32_t> Pass::run() {
     find_last_uses();
-    make_rotations();
+    rotations_ = make_rotations(model_.parts().rope);
+    local_rotations_ = make_rotations(model_.parts().local_rope);
     const auto& ops = model_.graph().ops;
     for (size_t i = 0; i < ops.size(); ++i) {
         step(i, ops[i]);
@@ -67,10 +68,15 @@ void Pass::step(size_t i, const Op& op) {
     case OpKind::kLinear:
         return linear(op, values_[op.a].codes, take_rows(i, size_t{count()} * model_.plan().width[i]));
     case OpKind::kHead: return head(i, op);
-    case OpKind::kRopeQuant: return rope(i, op);
-    case OpKind::kAttention: return attend(i, op);
+    case OpKind::kRopeQuant: return rope(i, op, rotations_);
+    case OpKind::kLocalRopeQuant: return rope(i, op, local_rotations_);
+    case OpKind::kAttention:
+    case OpKind::kLocalAttention: return attend(i, op);
     case OpKind::kAdd: return add(i, op);
-    case OpKind::kSwiglu: return swiglu(i, op);
+    case OpKind::kSwiglu: return gate(i, op, kSigmoid);
+    case OpKind::kGeglu: return gate(i, op, kGeluTanh);
+    case OpKind::kNorm: return norm(i, op);
+    case OpKind::kHeadNorm: return norm_heads(i, op);
     }
 }
 
@@ -116,9 +122,9 @@ void Pass::trace(uint16_t tensor, ByteView rows) {
     trace_->rows(tensor, model_.plan().tensors[tensor], rows_.front().position, rows);
 }
 
-void Pass::trace_rows(size_t i) {
+void Pass::trace_rows(size_t i, const Value& value) {
     if (trace_ == nullptr) return;
-    const auto& rows = values_[i].rows;
+    const auto& rows = value.rows;
     trace(model_.plan().tensor[i],
           {reinterpret_cast<const uint8_t*>(rows.data()), 4 * size_t{count()} * model_.plan().width[i]});
 }
@@ -234,12 +240,42 @@ void Pass::add(size_t i, const Op& op) {
     trace_rows(i);
 }
 
-void Pass::swiglu(size_t i, const Op& op) {
+void Pass::gate(size_t i, const Op& op, const GateTable& table) {
     const uint32_t width = model_.plan().width[i];
     auto& out = take_rows(i, size_t{count()} * width);
     each_row([&](uint32_t r, Scratch&) {
-        kernels_.swiglu_row(row_of(values_[op.a].rows, r, 2 * size_t{width}), model_.fx(),
-                            row_of(out, r, width));
+        kernels_.gated_row(table, row_of(values_[op.a].rows, r, 2 * size_t{width}), model_.fx(),
+                           row_of(out, r, width));
+    });
+}
+
+// Norms that yield rows trace what they read.
+void Pass::norm(size_t i, const Op& op) {
+    trace_rows(i, values_[op.a]);
+    const uint32_t width = model_.plan().width[i];
+    const Norm& norm = model_.parts().norms[op.norm];
+    auto& out = take_rows(i, size_t{count()} * width);
+    each_row([&](uint32_t r, Scratch&) {
+        kernels_.norm_row(row_of(values_[op.a].rows, r, width), norm.gq, norm.ge, model_.parts().epsilon,
+                          model_.fx(), row_of(out, r, width));
+    });
+}
+
+void Pass::norm_heads(size_t i, const Op& op) {
+    trace_rows(i, values_[op.a]);
+    const Dimensions& d = model_.dimensions();
+    const Norm& norm = model_.parts().norms[op.norm];
+    const auto q_gains = norm.gq.first(d.head_dim), k_gains = norm.gq.last(d.head_dim);
+    auto& out = take_rows(i, size_t{count()} * d.qkv_width());
+    each_row([&](uint32_t r, Scratch&) {
+        const auto x = row_of(values_[op.a].rows, r, d.qkv_width()), y = row_of(out, r, d.qkv_width());
+        for (uint32_t h = 0; h < d.heads + d.kv_heads; ++h) {
+            const size_t at = size_t{h} * d.head_dim;
+            kernels_.norm_row(x.subspan(at, d.head_dim), h < d.heads ? q_gains : k_gains, norm.ge,
+                              model_.parts().epsilon, model_.fx(), y.subspan(at, d.head_dim));
+        }
+        const size_t values = size_t{d.kv_heads} * d.head_dim;
+        std::ranges::copy(x.last(values), y.last(values).begin());
     });
 }
 

@@ -45,7 +45,8 @@ private:
     std::vector<int32_t>& take_rows(size_t i, size_t size);
     CodeRows& take_codes(size_t i, uint32_t rows, uint32_t width, uint32_t planes);
     void trace(uint16_t tensor, ByteView rows);
-    void trace_rows(size_t i);
+    void trace_rows(size_t i) { trace_rows(i, values_[i]); }
+    void trace_rows(size_t i, const Value& value);
 
     void embed(size_t i);
     bool feeds_head_alone(size_t i) const;
@@ -56,12 +57,15 @@ private:
     void mine(const Op& op, const CodeRows& codes, int32_t* out);
     void head(size_t i, const Op& op);
     void add(size_t i, const Op& op);
-    void swiglu(size_t i, const Op& op);
+    void gate(size_t i, const Op& op, const GateTable& table);
+    void norm(size_t i, const Op& op);
+    void norm_heads(size_t i, const Op& op);
 
-    void make_rotations();
-    void rope(size_t i, const Op& op);
-    void rope_row(uint32_t r, uint16_t layer, std::span<const int32_t> x, CodeRows& queries,
-                  std::span<RowScale> scales, Scratch& scratch);
+    using Rotations = std::vector<SineCosine>;  // (row, pair)
+    Rotations make_rotations(const std::vector<uint64_t>& rope) const;
+    void rope(size_t i, const Op& op, const Rotations& rotations);
+    void rope_row(uint32_t r, uint16_t layer, std::span<const int32_t> x, const Rotations& rotations,
+                  CodeRows& queries, std::span<RowScale> scales, Scratch& scratch);
     void trace_heads(size_t i, const CodeRows& queries, const std::vector<RowScale>& scales, uint16_t layer);
     void attend(size_t i, const Op& op);
 
@@ -87,7 +91,7 @@ private:
     std::vector<Scratch> scratch_;
     std::vector<Value> values_;
     std::vector<size_t> last_use_;
-    std::vector<SineCosine> rotations_;  // (row, pair)
+    Rotations rotations_, local_rotations_;
     std::vector<std::vector<int32_t>> free_rows_;
     std::vector<CodeRows> free_codes_;
 };

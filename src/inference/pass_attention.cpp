@@ -4,16 +4,17 @@
 
 namespace daidd::inference {
 
-void Pass::make_rotations() {
-    const auto& rope = model_.parts().rope;
-    rotations_.reserve(rows_.size() * rope.size());
+Pass::Rotations Pass::make_rotations(const std::vector<uint64_t>& rope) const {
+    Rotations rotations;
+    rotations.reserve(rows_.size() * rope.size());
     for (const Row& row : rows_) {
-        for (const uint64_t f : rope) rotations_.push_back(rotation(row.position, f));
+        for (const uint64_t f : rope) rotations.push_back(rotation(row.position, f));
     }
+    return rotations;
 }
 
 /// Rotates queries and keys, quantises all three; keys and values go into the sequences.
-void Pass::rope(size_t i, const Op& op) {
+void Pass::rope(size_t i, const Op& op, const Rotations& rotations) {
     const Dimensions& d = model_.dimensions();
     auto& in = values_[op.a].rows;
     CodeRows& queries = take_codes(i, count() * d.heads, d.head_dim, 1);
@@ -21,14 +22,14 @@ void Pass::rope(size_t i, const Op& op) {
     std::vector<RowScale> scales(count() * scales_of_row);
     const uint16_t layer = model_.plan().layer[i];
     each_row([&](uint32_t r, Scratch& scratch) {
-        rope_row(r, layer, row_of(in, r, d.qkv_width()), queries,
+        rope_row(r, layer, row_of(in, r, d.qkv_width()), rotations, queries,
                  std::span{scales}.subspan(r * scales_of_row, scales_of_row), scratch);
     });
     if (trace_ != nullptr) trace_heads(i, queries, scales, layer);
 }
 
-void Pass::rope_row(uint32_t r, uint16_t layer, std::span<const int32_t> x, CodeRows& queries,
-                    std::span<RowScale> scales, Scratch& scratch) {
+void Pass::rope_row(uint32_t r, uint16_t layer, std::span<const int32_t> x, const Rotations& rotations,
+                    CodeRows& queries, std::span<RowScale> scales, Scratch& scratch) {
     const Dimensions& d = model_.dimensions();
     const Sequence& sequence = items_[rows_[r].item].sequence;
     scratch.row.resize(d.head_dim);
@@ -36,7 +37,7 @@ void Pass::rope_row(uint32_t r, uint16_t layer, std::span<const int32_t> x, Code
     for (uint32_t h = 0; h < d.heads + 2 * d.kv_heads; ++h) {
         std::ranges::copy(x.subspan(size_t{h} * d.head_dim, d.head_dim), head.begin());
         for (uint32_t j = 0; h < d.heads + d.kv_heads && j < d.head_dim / 2; ++j) {
-            rotate(head[2 * j], head[2 * j + 1], rotations_[size_t{r} * (d.head_dim / 2) + j]);
+            rotate(head[2 * j], head[2 * j + 1], rotations[size_t{r} * (d.head_dim / 2) + j]);
         }
         if (h < d.heads) {
             const uint32_t row = r * d.heads + h;
@@ -77,6 +78,7 @@ void Pass::attend(size_t i, const Op& op) {
     const CodeRows& queries = values_[op.a].codes;
     auto& out = take_rows(i, size_t{count()} * d.heads * d.head_dim);
     const uint16_t layer = model_.plan().layer[i];
+    const uint32_t window = op.op() == OpKind::kLocalAttention ? model_.parts().window : kContextMax;
     // Item by item, head by head: the keys of one head stay in the cache for all its queries.
     parallel_.run(d.heads * count(), [&](uint32_t begin, uint32_t end, unsigned part) {
         for (uint32_t at = begin; at < end; ++at) {
@@ -85,10 +87,11 @@ void Pass::attend(size_t i, const Op& op) {
             const uint32_t r = item.begin + within % item.count, row = r * d.heads + h;
             const uint32_t kv_head = h / (d.heads / d.kv_heads);
             const HeadQuery query{queries.plane(row, 0).data(), queries.scales[row].scale};
-            kernels_.attention_head(query, item.sequence.head(layer, kv_head, Part::kKeys),
-                                    item.sequence.head(layer, kv_head, Part::kValues), rows_[r].position + 1,
-                                    d.head_dim, model_.fx(), out.data() + size_t{row} * d.head_dim,
-                                    scratch_[part]);
+            const uint32_t seen = rows_[r].position + 1, first = seen > window ? seen - window : 0;
+            const auto rows = [&](Part what) { return item.sequence.head(layer, kv_head, what).from(first); };
+            kernels_.attention_head(query, rows(Part::kKeys), rows(Part::kValues),
+                                    seen - first / kPagePositions * kPagePositions, d.head_dim, model_.fx(),
+                                    out.data() + size_t{row} * d.head_dim, scratch_[part]);
         }
     });
 }

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "inference/model.h"
-#include "inference/tables.h"
 
 namespace daidd::inference {
 
@@ -72,7 +71,15 @@ int32_t gain_element(int32_t x, int32_t gq) {
     return sat(rsh(int64_t{x} * gq, 15));  // 2^31 · 2^15
 }
 
-Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int32_t ge, uint32_t fx) {
+namespace {
+
+/// Σ (x >> sh)², with the sh that keeps it below 2^62.
+struct Squares {
+    uint64_t sum;
+    int sh;
+};
+
+Squares squares_of(std::span<const int32_t> x, uint64_t epsilon) {
     assert(!x.empty() && x.size() <= kDimMax && epsilon <= kEpsilonMax);
     uint32_t amax = 0;
     for (const int32_t v : x) amax = std::max(amax, magnitude(v));
@@ -82,17 +89,60 @@ Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int3
         const int64_t shifted = v >> sh;
         squares += uint64_t(shifted * shifted);
     }
+    return {squares, sh};
+}
+
+/// The root mean square of the shifted row is root · 2^−j.
+struct Root {
+    uint64_t root;  // in [2^30, 2^31)
+    int j;
+};
+
+Root root_of(uint64_t squares, int sh, size_t width, uint64_t epsilon) {
+    const uint64_t mean = std::max<uint64_t>(1, squares / width + (epsilon >> (2 * sh)));
+    const int j = (62 - bit_length(mean)) >> 1;
+    const uint64_t root = isqrt(mean << (2 * j));
+    assert(root >= (uint64_t{1} << 30) && root < (uint64_t{1} << 31));
+    return {root, j};
+}
+
+}  // namespace
+
+Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int32_t ge, uint32_t fx) {
+    const auto [squares, sh] = squares_of(x, epsilon);
     return norm_scale_of(squares, sh, x.size(), scale, epsilon, ge, fx);
 }
 
 Scale norm_scale_of(uint64_t squares, int sh, size_t width, Scale scale, uint64_t epsilon, int32_t ge,
                     uint32_t fx) {
-    const uint64_t mean = std::max<uint64_t>(1, squares / width + (epsilon >> (2 * sh)));
-    const int j = (62 - bit_length(mean)) >> 1;
-    const uint64_t root = isqrt(mean << (2 * j));  // in [2^30, 2^31)
-    assert(root >= (uint64_t{1} << 30) && root < (uint64_t{1} << 31));
+    const auto [root, j] = root_of(squares, sh, width, epsilon);
     const uint64_t mt = ((uint64_t(scale.m) << 36) + (root >> 1)) / root;  // < 2^14
     return {int32_t(mt), 36 + (scale.e - int32_t(fx)) + sh - j + ge};
+}
+
+NormFactor norm_factor(std::span<const int32_t> x, uint64_t epsilon) {
+    const auto [squares, sh] = squares_of(x, epsilon);
+    return norm_factor_of(squares, sh, x.size(), epsilon);
+}
+
+NormFactor norm_factor_of(uint64_t squares, int sh, size_t width, uint64_t epsilon) {
+    const auto [root, j] = root_of(squares, sh, width, epsilon);
+    const uint64_t m = ((uint64_t{1} << 60) + (root >> 1)) / root;  // (2^29, 2^30]
+    // 0 <= sh <= 7, and 6 <= j <= 30: the mean has at most 49 bits.
+    return {int32_t(m), 38 - j + sh};
+}
+
+int32_t norm_element(int32_t x, NormFactor factor, int32_t gq, int32_t ge, uint32_t fx) {
+    const int64_t z = rsh(int64_t{x} * factor.m, factor.shift);  // 2^31 · 2^30
+    // No element exceeds √(2 · 2^14) times the root mean square, which was rounded down to whole units.
+    assert(z > -(int64_t{1} << 30) && z < (int64_t{1} << 30));
+    return sat(rsh(z * gq, 37 + ge - int(fx)));  // 2^30 · 2^15
+}
+
+void norm_row(std::span<const int32_t> x, std::span<const int32_t> gq, int32_t ge, uint64_t epsilon,
+              uint32_t fx, std::span<int32_t> y) {
+    const NormFactor factor = norm_factor(x, epsilon);
+    for (size_t i = 0; i < x.size(); ++i) y[i] = norm_element(x[i], factor, gq[i], ge, fx);
 }
 
 int32_t linear_output(int64_t sum, Scale factor, uint16_t mw, uint8_t ew, int32_t bias, uint32_t fx) {
@@ -188,20 +238,21 @@ void attention_head(const HeadQuery& query, const HeadRows& keys, const HeadRows
     for (uint32_t i = 0; i < head_dim; ++i) out[i] = sat(rsh(sum[i] * inverse, shift));
 }
 
-int64_t sigmoid(int32_t x, uint32_t fx) {
+int64_t gate_element(const GateTable& table, int32_t x, uint32_t fx) {
     const int64_t a = int64_t{magnitude(x)} << (16 - fx);
     int64_t s = 65536;
     if (a < (int64_t{16} << 16)) {
         const auto i = size_t(a >> 10);
         const int64_t f = a & 1023;
-        s = kSigmoid[i] + (((int64_t{kSigmoid[i + 1]} - kSigmoid[i]) * f + 512) >> 10);
+        s = table[i] + (((int64_t{table[i + 1]} - table[i]) * f + 512) >> 10);
         s = (s + 4) >> 3;  // from 19 fraction bits to 16
     }
     return x < 0 ? 65536 - s : s;
 }
 
-int32_t swiglu_element(int32_t gate, int32_t up, uint32_t fx) {
-    const int64_t si = rsh(gate * sigmoid(gate, fx), 16);  // |si| <= |gate|, so the next product is < 2^62
+int32_t gated_element(const GateTable& table, int32_t gate, int32_t up, uint32_t fx) {
+    // |si| <= |gate|, so the next product is < 2^62.
+    const int64_t si = rsh(gate * gate_element(table, gate, fx), 16);
     return sat(rsh(si * up, int(fx)));
 }
 

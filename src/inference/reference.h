@@ -3,6 +3,7 @@
 #include <span>
 
 #include "inference/fixed.h"
+#include "inference/tables.h"
 
 namespace daidd::inference {
 
@@ -54,6 +55,22 @@ Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int3
 Scale norm_scale_of(uint64_t squares, int sh, size_t width, Scale scale, uint64_t epsilon, int32_t ge,
                     uint32_t fx);
 
+/// What a row is multiplied with so that its root mean square becomes 1: x · m · 2^−shift, 22 fraction bits.
+struct NormFactor {
+    int32_t m = 0;
+    int32_t shift = 0;
+    bool operator==(const NormFactor&) const = default;
+};
+/// Requires x.size() <= kDimMax, epsilon <= kEpsilonMax.
+NormFactor norm_factor(std::span<const int32_t> x, uint64_t epsilon);
+/// The same from the sum that norm_scale_of takes.
+NormFactor norm_factor_of(uint64_t squares, int sh, size_t width, uint64_t epsilon);
+/// One element of a normalised row, with its gain. Requires the factor of the row that x is an element of.
+int32_t norm_element(int32_t x, NormFactor factor, int32_t gq, int32_t ge, uint32_t fx);
+/// A whole row; gq.size() == x.size().
+void norm_row(std::span<const int32_t> x, std::span<const int32_t> gq, int32_t ge, uint64_t epsilon,
+              uint32_t fx, std::span<int32_t> y);
+
 /// One output of a linear. `low` is empty for one plane. `factor` is the scale of the codes, through
 /// norm_scale after a norm. Requires size <= kDepthMax.
 int32_t linear_element(std::span<const int8_t> high, std::span<const int8_t> low, Scale factor,
@@ -88,9 +105,10 @@ void attention_head(const HeadQuery& query, const HeadRows& keys, const HeadRows
 
 /// 2^(−d) with 30 fraction bits, d >= 0 with 16; 0 beyond 31 octaves.
 int64_t exp2_negative(int64_t d);
-/// Sigmoid with 16 fraction bits.
-int64_t sigmoid(int32_t x, uint32_t fx);
-int32_t swiglu_element(int32_t gate, int32_t up, uint32_t fx);
+/// The function of a gate, in [0, 1] with 16 fraction bits.
+int64_t gate_element(const GateTable& table, int32_t x, uint32_t fx);
+/// x · g(x) · up: SwiGLU with kSigmoid, GEGLU with kGeluTanh.
+int32_t gated_element(const GateTable& table, int32_t gate, int32_t up, uint32_t fx);
 inline int32_t add_element(int32_t a, int32_t b) { return sat(int64_t{a} + b); }
 
 }  // namespace daidd::inference

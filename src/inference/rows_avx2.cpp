@@ -92,7 +92,14 @@ void gain_row(std::span<const int32_t> x, std::span<const int32_t> gq, std::span
     for (; i < x.size(); ++i) y[i] = gain_element(x[i], gq[i]);
 }
 
-Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int32_t ge, uint32_t fx) {
+namespace {
+
+struct Squares {
+    uint64_t sum;
+    int sh;
+};
+
+Squares squares_of(std::span<const int32_t> x) {
     const int sh = std::max(0, bit_length(largest(x)) - 24);
     const __m128i shift = _mm_cvtsi32_si128(sh);
     __m256i sum = _mm256_setzero_si256();
@@ -103,7 +110,33 @@ Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int3
     }
     auto squares = uint64_t(sum_lanes64(sum));
     for (; i < x.size(); ++i) squares += uint64_t(int64_t{x[i] >> sh} * (x[i] >> sh));
+    return {squares, sh};
+}
+
+}  // namespace
+
+Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int32_t ge, uint32_t fx) {
+    const auto [squares, sh] = squares_of(x);
     return norm_scale_of(squares, sh, x.size(), scale, epsilon, ge, fx);
+}
+
+void norm_row(std::span<const int32_t> x, std::span<const int32_t> gq, int32_t ge, uint64_t epsilon,
+              uint32_t fx, std::span<int32_t> y) {
+    const auto [squares, sh] = squares_of(x);
+    const NormFactor factor = norm_factor_of(squares, sh, x.size(), epsilon);
+    const __m256i m = _mm256_set1_epi64x(factor.m), first = _mm256_set1_epi64x(factor.shift);
+    const __m256i second = _mm256_set1_epi64x(37 + ge - int(fx));
+    size_t i = 0;
+    for (; i + 8 <= x.size(); i += 8) {
+        const __m256i a = load(&x[i]), g = load(&gq[i]);
+        // |z| < 2^30: the low halves hold all.
+        const __m256i z_even = rsh64(_mm256_mul_epi32(a, m), first);
+        const __m256i z_odds = rsh64(_mm256_mul_epi32(odd(a), m), first);
+        const __m256i even = rsh64(_mm256_mul_epi32(z_even, g), second);
+        const __m256i odds = rsh64(_mm256_mul_epi32(z_odds, odd(g)), second);
+        store(&y[i], join(sat64(even), sat64(odds)));
+    }
+    for (; i < x.size(); ++i) y[i] = norm_element(x[i], factor, gq[i], ge, fx);
 }
 
 void add_row(std::span<const int32_t> a, std::span<const int32_t> b, std::span<int32_t> y) {
@@ -122,15 +155,15 @@ void add_row(std::span<const int32_t> a, std::span<const int32_t> b, std::span<i
 
 namespace {
 
-/// sigmoid() of eight values, 16 fraction bits.
-__m256i sigmoids(__m256i x, uint32_t fx) {
+/// gate_element() of eight values.
+__m256i gates(const GateTable& table, __m256i x, uint32_t fx) {
     const __m256i a = _mm256_abs_epi32(x), end = _mm256_set1_epi32(int32_t{16} << fx);
     const __m256i beyond = _mm256_cmpgt_epi32(a, _mm256_sub_epi32(end, _mm256_set1_epi32(1)));
     const __m256i inside = _mm256_andnot_si256(beyond, a);
     const __m256i scaled = _mm256_sll_epi32(inside, _mm_cvtsi32_si128(16 - int(fx)));
     const __m256i i = _mm256_srli_epi32(scaled, 10), f = _mm256_and_si256(scaled, _mm256_set1_epi32(1023));
-    const __m256i here = _mm256_i32gather_epi32(kSigmoid.data(), i, 4);
-    const __m256i next = _mm256_i32gather_epi32(kSigmoid.data() + 1, i, 4);
+    const __m256i here = _mm256_i32gather_epi32(table.data(), i, 4);
+    const __m256i next = _mm256_i32gather_epi32(table.data() + 1, i, 4);
     __m256i s = _mm256_mullo_epi32(_mm256_sub_epi32(next, here), f);
     s = _mm256_add_epi32(here, _mm256_srai_epi32(_mm256_add_epi32(s, _mm256_set1_epi32(512)), 10));
     s = _mm256_srli_epi32(_mm256_add_epi32(s, _mm256_set1_epi32(4)), 3);
@@ -141,19 +174,19 @@ __m256i sigmoids(__m256i x, uint32_t fx) {
 
 }  // namespace
 
-void swiglu_row(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
+void gated_row(const GateTable& table, std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
     const __m256i sixteen = _mm256_set1_epi64x(16), shift = _mm256_set1_epi64x(int64_t{fx});
     const size_t n = y.size();
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
-        const __m256i gate = load(&x[i]), up = load(&x[n + i]), s = sigmoids(gate, fx);
+        const __m256i gate = load(&x[i]), up = load(&x[n + i]), s = gates(table, gate, fx);
         const __m256i even = rsh64(_mm256_mul_epi32(gate, s), sixteen);
         const __m256i odds = rsh64(_mm256_mul_epi32(odd(gate), odd(s)), sixteen);
         const __m256i y_even = rsh64(_mm256_mul_epi32(even, up), shift);
         const __m256i y_odds = rsh64(_mm256_mul_epi32(odds, odd(up)), shift);
         store(&y[i], join(sat64(y_even), sat64(y_odds)));
     }
-    for (; i < n; ++i) y[i] = swiglu_element(x[i], x[n + i], fx);
+    for (; i < n; ++i) y[i] = gated_element(table, x[i], x[n + i], fx);
 }
 
 }  // namespace daidd::inference::avx2
@@ -161,7 +194,7 @@ void swiglu_row(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
 namespace daidd::inference {
 
 const Kernels kAvx2Kernels = {avx2::quant_row,      avx2::gain_row, avx2::norm_scale, avx2::linear,
-                              avx2::attention_head, avx2::add_row,  avx2::swiglu_row};
+                              avx2::attention_head, avx2::add_row,  avx2::gated_row,  avx2::norm_row};
 
 }  // namespace daidd::inference
 #endif

@@ -79,7 +79,14 @@ void gain_row(std::span<const int32_t> x, std::span<const int32_t> gq, std::span
     });
 }
 
-Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int32_t ge, uint32_t fx) {
+namespace {
+
+struct Squares {
+    uint64_t sum;
+    int sh;
+};
+
+Squares squares_of(std::span<const int32_t> x) {
     const int bits = bit_length(largest(x)), sh = bits > 24 ? bits - 24 : 0;
     const __m128i shift = _mm_cvtsi32_si128(sh);
     __m512i sum = _mm512_setzero_si512();
@@ -87,8 +94,34 @@ Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int3
         const __m512i v = _mm512_sra_epi32(load(mask, &x[i]), shift), w = odd(v);
         sum = _mm512_add_epi64(sum, _mm512_add_epi64(_mm512_mul_epi32(v, v), _mm512_mul_epi32(w, w)));
     });
-    const auto squares = uint64_t(_mm512_reduce_add_epi64(sum));
+    return {uint64_t(_mm512_reduce_add_epi64(sum)), sh};
+}
+
+}  // namespace
+
+Scale norm_scale(std::span<const int32_t> x, Scale scale, uint64_t epsilon, int32_t ge, uint32_t fx) {
+    const auto [squares, sh] = squares_of(x);
     return norm_scale_of(squares, sh, x.size(), scale, epsilon, ge, fx);
+}
+
+void norm_row(std::span<const int32_t> x, std::span<const int32_t> gq, int32_t ge, uint64_t epsilon,
+              uint32_t fx, std::span<int32_t> y) {
+    const auto [squares, sh] = squares_of(x);
+    const NormFactor factor = norm_factor_of(squares, sh, x.size(), epsilon);
+    const int last = 37 + ge - int(fx);
+    const __m512i m = _mm512_set1_epi64(factor.m);
+    const __m512i first_half = _mm512_set1_epi64(int64_t{1} << (factor.shift - 1));
+    const __m512i last_half = _mm512_set1_epi64(int64_t{1} << (last - 1));
+    const __m128i first_shift = _mm_cvtsi32_si128(factor.shift), last_shift = _mm_cvtsi32_si128(last);
+    const auto element = [&](__m512i a, __m512i g) {
+        const __m512i z = _mm512_sra_epi64(_mm512_add_epi64(_mm512_mul_epi32(a, m), first_half), first_shift);
+        // |z| < 2^30: the low halves hold all.
+        return sat64(_mm512_sra_epi64(_mm512_add_epi64(_mm512_mul_epi32(z, g), last_half), last_shift));
+    };
+    each_lanes(x.size(), [&](size_t i, __mmask16 mask) {
+        const __m512i a = load(mask, &x[i]), g = load(mask, &gq[i]);
+        _mm512_mask_storeu_epi32(&y[i], mask, join(element(a, g), element(odd(a), odd(g))));
+    });
 }
 
 void add_row(std::span<const int32_t> a, std::span<const int32_t> b, std::span<int32_t> y) {
@@ -119,14 +152,14 @@ struct Entries {
     }
 };
 
-/// sigmoid() of 16 values, 16 fraction bits.
-__m512i sigmoids(__m512i x, uint32_t fx) {
+/// gate_element() of 16 values.
+__m512i gates(const GateTable& table, __m512i x, uint32_t fx) {
     const __m512i a = _mm512_abs_epi32(x), one = _mm512_set1_epi32(65536);
     const __mmask16 inside = _mm512_cmplt_epi32_mask(a, _mm512_set1_epi32(int32_t{16} << fx));
     const __m512i scaled =
         _mm512_sll_epi32(_mm512_maskz_mov_epi32(inside, a), _mm_cvtsi32_si128(16 - int(fx)));
     const __m512i f = _mm512_and_si512(scaled, _mm512_set1_epi32(1023));
-    const Entries entries{kSigmoid.data(), _mm512_srli_epi32(scaled, 10)};
+    const Entries entries{table.data(), _mm512_srli_epi32(scaled, 10)};
     __m512i s = _mm512_mullo_epi32(_mm512_sub_epi32(entries.next, entries.here), f);
     s = _mm512_srai_epi32(_mm512_add_epi32(s, _mm512_set1_epi32(512)), 10);
     s = _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(entries.here, s), _mm512_set1_epi32(4)), 3);
@@ -136,7 +169,7 @@ __m512i sigmoids(__m512i x, uint32_t fx) {
 
 }  // namespace
 
-void swiglu_row(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
+void gated_row(const GateTable& table, std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
     const __m128i shift = _mm_cvtsi32_si128(int(fx));
     const __m512i half = _mm512_set1_epi64(int64_t{1} << (fx - 1));
     const auto last = [&](__m512i si, __m512i up) {
@@ -144,7 +177,7 @@ void swiglu_row(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
     };
     const size_t n = y.size();
     each_lanes(n, [&](size_t i, __mmask16 mask) {
-        const __m512i gate = load(mask, &x[i]), up = load(mask, &x[n + i]), s = sigmoids(gate, fx);
+        const __m512i gate = load(mask, &x[i]), up = load(mask, &x[n + i]), s = gates(table, gate, fx);
         const __m512i even = rsh64<16>(_mm512_mul_epi32(gate, s));
         const __m512i odds = rsh64<16>(_mm512_mul_epi32(odd(gate), odd(s)));
         _mm512_mask_storeu_epi32(&y[i], mask, join(sat64(last(even, up)), sat64(last(odds, odd(up)))));
@@ -155,8 +188,9 @@ void swiglu_row(std::span<const int32_t> x, uint32_t fx, std::span<int32_t> y) {
 
 namespace daidd::inference {
 
-const Kernels kAvx512Kernels = {avx512::quant_row,      avx512::gain_row, avx512::norm_scale, avx512::linear,
-                                avx512::attention_head, avx512::add_row,  avx512::swiglu_row};
+const Kernels kAvx512Kernels = {avx512::quant_row, avx512::gain_row,       avx512::norm_scale,
+                                avx512::linear,    avx512::attention_head, avx512::add_row,
+                                avx512::gated_row, avx512::norm_row};
 
 }  // namespace daidd::inference
 #endif

@@ -9,8 +9,13 @@ namespace daidd::inference {
 
 /// round(2^30 · 2^(−i/256)).
 extern const std::array<int32_t, 257> kExp2;
-/// round(2^19 / (1 + e^(−i/64))).
-extern const std::array<int32_t, 1026> kSigmoid;
+/// What gates look up: round(2^19 · g(i/64)) of a function with g(−x) = 1 − g(x) that is 1 from 16 on.
+using GateTable = std::array<int32_t, 1026>;
+/// g(x) = 1 / (1 + e^(−x)).
+extern const GateTable kSigmoid;
+/// g(x) = gelu(x) / x = (1 + tanh(√(2/π) · (x + 0.044715 x³))) / 2. Part of the root of the models that use
+/// it.
+extern const GateTable kGeluTanh;
 /// round(2^30 · sin(2π · i/4096)), the first quarter turn; the rest by symmetry.
 extern const std::array<int32_t, 1025> kQuarterSine;
 /// round(2^16 · −ln(−ln x)) and round(2^16 · −ln(−ln(1 − x))) at x = 2^(o−34) · (1 + i/16): entry

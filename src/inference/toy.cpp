@@ -5,7 +5,6 @@
 
 #include "crypto/hash.h"
 #include "inference/fixed.h"
-#include "inference/llama.h"
 
 namespace daidd::inference {
 
@@ -46,31 +45,39 @@ public:
         parts_.dimensions = d;
         parts_.fx = shape_.fx;
         parts_.epsilon = (uint64_t{1} << (2 * shape_.fx)) / 100'000;
-        // θ = 2^12: half the exponent's steps of 12 bits over the pairs; the first is floor(2^64 / 2π).
+        const LlamaVariant& variant = shape_.variant;
+        // θ = 2^12: half the exponent's steps of 12 bits over the pairs.
         for (uint32_t j = 0; j < d.head_dim / 2; ++j) {
-            parts_.rope.push_back(uint64_t{0x28BE'60DB'9391'054A} >> (24 * j / d.head_dim));
+            parts_.rope.push_back(kTurn >> (24 * j / d.head_dim));
+            if (variant.local_rope) parts_.local_rope.push_back(kTurn >> (12 * j / d.head_dim));  // θ = 2^6
         }
+        parts_.window = variant.window;
         for (const uint32_t token : kToyEndTokens) {
             if (token < d.vocabulary) parts_.end_tokens.push_back(token);
         }
         make_embedding();
         for (uint32_t l = 0; l < d.layers; ++l) {
-            add_norm(d.dim);
+            add_norm(d.dim, shape_.gains);
             add_linear(d.qkv_width(), d.dim, shape_.bias);
+            if (variant.head_norms) add_norm(2 * d.head_dim, true);
             add_linear(d.dim, d.heads * d.head_dim, false);
-            add_norm(d.dim);
+            if (variant.post_norms) add_norm(d.dim, true);
+            add_norm(d.dim, shape_.gains);
             add_linear(2 * d.ffn, d.dim, false);
             add_linear(d.dim, d.ffn, false);
+            if (variant.post_norms) add_norm(d.dim, true);
         }
-        add_norm(d.dim);
+        add_norm(d.dim, shape_.gains);
         add_linear(d.vocabulary, d.dim, false);
         const uint8_t planes = shape_.planes;
-        parts_.graph = make_llama_graph(d.layers, {.qkv = planes, .o = planes, .gate_up = planes});
+        parts_.graph = make_llama_graph(d.layers, {.qkv = planes, .o = planes, .gate_up = planes}, variant);
         parts_.memory = memory_;
         return std::move(parts_);
     }
 
 private:
+    static constexpr uint64_t kTurn = 0x28BE'60DB'9391'054A;  // floor(2^64 / 2π)
+
     std::span<const uint16_t> mantissas(const std::string& name, uint32_t rows) {
         auto values = stream<uint16_t>(shape_.seed, name, rows);
         for (uint16_t& value : values) value = uint16_t(kMwMin + value % kMwMin);
@@ -110,9 +117,9 @@ private:
         parts_.linears.push_back(linear);
     }
 
-    void add_norm(uint32_t width) {
+    void add_norm(uint32_t width, bool gains) {
         Norm norm;
-        if (shape_.gains) {
+        if (gains) {
             auto values = stream<int32_t>(shape_.seed, "G" + std::to_string(parts_.norms.size()), width);
             for (int32_t& value : values) value = kGainMax / 2 + (value & (kGainMax / 2 - 1));
             norm.gq = numbers(std::move(values));

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "inference/llama.h"
 #include "inference/model.h"
 
 namespace daidd::inference {
@@ -15,6 +16,7 @@ struct ToyShape {
     bool gains = false;  ///< norms with gains instead of folded ones
     uint8_t planes = 1;  ///< of qkv, o, gate/up; down and head always take two
     Hash256 seed{};
+    LlamaVariant variant{};  ///< its norms always have gains
 };
 
 /// Of the byte tokenizer: <|endoftext|> and <|im_end|>.

@@ -7,13 +7,14 @@
 #include "inference/model_file.h"
 #include "inference/toy.h"
 
-// Reads a model file as anybody may offer it. The input is a list of patches (offset u24, byte) to an honest
-// file, so that mutations get past the container; what loads must run, and give the same on every backend.
+// Reads a model file as anybody may offer it. The input is a byte that picks an honest file, of a Llama or
+// with every operation that a Llama does not have, and a list of patches (offset u24, byte) to it, so that
+// mutations get past the container; what loads must run, and give the same on every backend.
 
 namespace daidd::inference {
 namespace {
 
-Bytes honest_file() {
+Bytes honest_file(const LlamaVariant& variant) {
     ToyShape shape;
     shape.dimensions = {.vocabulary = 20,
                         .layers = 1,
@@ -24,6 +25,7 @@ Bytes honest_file() {
                         .head_dim = 16,
                         .context = 8};
     shape.bias = shape.gains = true;
+    shape.variant = variant;
     GgufWriter writer;
     write_model(make_toy(shape), writer);
     return writer.finish();
@@ -44,9 +46,13 @@ std::vector<Bytes> run(const Model& model, Backend backend) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     using namespace daidd::inference;
-    static const daidd::Bytes honest = honest_file();
-    daidd::Bytes bytes = honest;
-    for (size_t i = 0; i + 4 <= size; i += 4) {
+    static const daidd::Bytes honest[] = {
+        honest_file({}),
+        honest_file(
+            {.head_norms = true, .post_norms = true, .geglu = true, .local_rope = true, .window = 2})};
+    if (size == 0) return 0;
+    daidd::Bytes bytes = honest[data[0] % 2];
+    for (size_t i = 1; i + 4 <= size; i += 4) {
         const size_t offset = data[i] | size_t{data[i + 1]} << 8 | size_t{data[i + 2]} << 16;
         bytes[offset % bytes.size()] = data[i + 3];
     }

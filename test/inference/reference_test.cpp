@@ -218,13 +218,14 @@ TEST(Swiglu, FollowsTheFunction) {
     for (int i = 0; i < 20'000; ++i) {
         const int32_t gate = random.spread(20), up = random.spread(20);
         const double g = gate / 16384.0, expected = g / (1 + std::exp(-g)) * up / 16384.0;
-        EXPECT_NEAR(swiglu_element(gate, up, 14) / 16384.0, expected, std::abs(up / 16384.0) * 2e-3 + 1e-3);
+        EXPECT_NEAR(gated_element(kSigmoid, gate, up, 14) / 16384.0, expected,
+                    std::abs(up / 16384.0) * 2e-3 + 1e-3);
     }
-    EXPECT_EQ(swiglu_element(INT32_MAX, INT32_MAX, 14), INT32_MAX);
-    EXPECT_EQ(swiglu_element(INT32_MAX, -INT32_MAX, 16), -INT32_MAX);
-    EXPECT_EQ(swiglu_element(-INT32_MAX, INT32_MAX, 14), 0);
-    EXPECT_EQ(sigmoid(16 << 14, 14), 65536);
-    EXPECT_EQ(sigmoid(0, 14), 32768);
+    EXPECT_EQ(gated_element(kSigmoid, INT32_MAX, INT32_MAX, 14), INT32_MAX);
+    EXPECT_EQ(gated_element(kSigmoid, INT32_MAX, -INT32_MAX, 16), -INT32_MAX);
+    EXPECT_EQ(gated_element(kSigmoid, -INT32_MAX, INT32_MAX, 14), 0);
+    EXPECT_EQ(gate_element(kSigmoid, 16 << 14, 14), 65536);
+    EXPECT_EQ(gate_element(kSigmoid, 0, 14), 32768);
 }
 
 // The longest context of the widest heads, all weights equal, all values at their limit.

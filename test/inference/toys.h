@@ -33,6 +33,28 @@ inline ToyShape odd_toy() {
     return shape;
 }
 
+/// Everything that Gemma 3 differs in, on the regtest toy: in three layers the last sees everything, the
+/// others a few positions.
+inline ToyShape gemma_toy() {
+    ToyShape shape = regtest_toy();
+    shape.dimensions.layers = 3;
+    shape.seed[0] = 3;
+    shape.variant = {.head_norms = true,
+                     .post_norms = true,
+                     .geglu = true,
+                     .local_rope = true,
+                     .window = 7,
+                     .global_every = 3};
+    return shape;
+}
+
+/// Every layer sees `window` positions and nothing else is different.
+inline ToyShape windowed_toy(uint32_t window) {
+    ToyShape shape = regtest_toy();
+    shape.variant.window = window;
+    return shape;
+}
+
 inline std::vector<uint32_t> random_tokens(const Model& model, size_t count) {
     Random random{count};
     std::vector<uint32_t> tokens(count);

@@ -10,13 +10,22 @@
 #include "inference/sampling.h"
 #include "inference/toy.h"
 
-// test/vectors/inference/toy.json comes from contrib/make_inference_vectors.py, which shares no code with us.
+// test/vectors/inference/*.json come from contrib/make_inference_vectors.py, which shares no code with us.
 namespace daidd::inference {
 namespace {
 
-nlohmann::json read_vectors() {
-    std::ifstream file{DAIDD_VECTORS "/inference/toy.json"};
+nlohmann::json read_vectors(const std::string& name) {
+    std::ifstream file{DAIDD_VECTORS "/inference/" + name + ".json"};
     return nlohmann::json::parse(file);
+}
+
+LlamaVariant variant_of(const nlohmann::json& variant) {
+    return {.head_norms = variant.value("head_norms", false),
+            .post_norms = variant.value("post_norms", false),
+            .geglu = variant.value("geglu", false),
+            .local_rope = variant.value("local_rope", false),
+            .window = variant.value("window", 0u),
+            .global_every = variant.value("global_every", 0u)};
 }
 
 ToyShape shape_of(const nlohmann::json& vector) {
@@ -28,6 +37,7 @@ ToyShape shape_of(const nlohmann::json& vector) {
     shape.gains = vector["gains"];
     shape.planes = vector["planes"];
     shape.seed = *parse_hash(vector["seed"].get<std::string>());
+    shape.variant = variant_of(vector.value("variant", nlohmann::json::object()));
     return shape;
 }
 
@@ -45,13 +55,17 @@ Hash256 tensor_root(const TensorInfo& info, ByteView rows, const Hash256& unit) 
 }
 
 TEST(Vectors, TheRegtestToyIsTheVectors) {
-    const ToyShape shape = shape_of(read_vectors()[0]), ours = regtest_toy();
+    const ToyShape shape = shape_of(read_vectors("toy")[0]), ours = regtest_toy();
     EXPECT_EQ(shape.dimensions, ours.dimensions);
     EXPECT_EQ(shape.seed, ours.seed);
 }
 
-TEST(Vectors, RootsTraceAndLogits) {
-    for (const auto& vector : read_vectors()) {
+class VectorsOf : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Files, VectorsOf, testing::Values("toy", "families"),
+                         [](const auto& file) { return file.param; });
+
+TEST_P(VectorsOf, RootsTraceAndLogits) {
+    for (const auto& vector : read_vectors(GetParam())) {
         SCOPED_TRACE(vector["name"].get<std::string>());
         const auto model = Model::build(make_toy(shape_of(vector)));
         ASSERT_TRUE(model) << model.error().text();
