@@ -15,11 +15,11 @@ bool is_kept(std::string_view key) {
 }  // namespace
 
 Result<Bytes, inference::GgufError> convert(const inference::GgufFile& source, const ImportOptions& options) {
-    const auto parts = import_llama(source, options);
-    if (!parts) return Fail{parts.error()};
+    const auto imported = import_llama(source, options);
+    if (!imported) return Fail{imported.error()};
     inference::GgufWriter writer;
-    inference::write_model(*parts, writer);
-    writer.add_text("dai.precision", options.precision == Precision::kFast ? "fast" : "exact");
+    inference::write_model(imported->parts, writer);
+    writer.add_text("dai.precision", imported->precision == Precision::kFast ? "fast" : "exact");
     for (const auto& field : source.fields()) {
         if (is_kept(field.key)) writer.add_value(field.key, field.value);
     }

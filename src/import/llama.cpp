@@ -9,6 +9,7 @@
 #include "import/llama_shape.h"
 #include "import/quantize.h"
 #include "import/rope.h"
+#include "inference/fixed.h"
 #include "inference/llama.h"
 
 namespace daidd::import {
@@ -32,7 +33,22 @@ struct ImportedMemory {
     std::deque<QuantizedRows<int8_t>> linears;
     QuantizedRows<int16_t> embedding;
     std::deque<QuantizedGain> gains;
+    std::deque<std::vector<int32_t>> biases;
 };
+
+/// A factor of the queries, shared out between the gains of q and k, so that both reach the same size: one
+/// exponent serves both.
+void share_factor(double factor, std::span<double> q, std::span<double> k) {
+    const auto largest = [](std::span<const double> values) {
+        double most = 0;
+        for (const double value : values) most = std::max(most, std::fabs(value));
+        return most;
+    };
+    const double q_most = factor * largest(q), k_most = largest(k);
+    const double share = q_most > 0 && k_most > 0 ? std::sqrt(q_most / k_most) : 1;
+    for (double& value : q) value = value * factor / share;
+    for (double& value : k) value *= share;
+}
 
 Matrix stack(std::initializer_list<const Matrix*> parts) {
     size_t rows = 0;
@@ -50,12 +66,13 @@ public:
           shape_{shape},
           d_{shape.dimensions},
           options_{options},
-          is_rotated_{options.precision == Precision::kFast},
+          family_{*shape.family},
+          is_rotated_{options.precision == Precision::kFast && !family_.has_post_norms},
           memory_{std::make_shared<ImportedMemory>()},
           rotation_{is_rotated_ ? random_orthogonal(d_.dim) : Matrix{0, 0}},
           rotation_back_{transpose(rotation_)} {}
 
-    Result<ModelParts, GgufError> run() {
+    Result<ImportedModel, GgufError> run() {
         const uint32_t steps = d_.layers + 2;
         for (uint32_t l = 0; l < d_.layers && !error_; ++l) {
             import_attention(l);
@@ -67,7 +84,7 @@ public:
         if (!error_) import_embedding();
         progress(steps, steps);
         if (error_) return Fail{*error_};
-        return finish();
+        return ImportedModel{finish(), is_rotated_ ? Precision::kFast : Precision::kExact};
     }
 
 private:
@@ -84,8 +101,8 @@ private:
         if (!std::ranges::all_of(values.values, [](double v) { return std::isfinite(v); })) fail(name);
         return values;
     }
-    std::string layer_name(uint32_t layer, const char* name) const {
-        return "blk." + std::to_string(layer) + "." + name + ".weight";
+    std::string layer_name(uint32_t layer, const char* name, const char* what = ".weight") const {
+        return "blk." + std::to_string(layer) + "." + name + what;
     }
 
     /// The gain of a norm is kept apart, or multiplied into the weights that read the norm's output.
@@ -95,6 +112,11 @@ private:
             parts_.norms.push_back({});
             return gain;
         }
+        add_norm(name, gain);
+        return std::vector<double>(gain.size(), 1.0);
+    }
+    /// A norm with a gain of its own.
+    void add_norm(const std::string& name, std::span<const double> gain) {
         auto quantized = quantize_gain(gain);
         if (!quantized) {
             fail(name);
@@ -102,7 +124,19 @@ private:
         }
         const auto& kept = memory_->gains.emplace_back(std::move(*quantized));
         parts_.norms.push_back({kept.gq, kept.ge});
-        return std::vector<double>(gain.size(), 1.0);
+    }
+    void add_post_norm(uint32_t l, const char* name) {
+        if (family_.has_post_norms) add_norm(layer_name(l, name), tensor(layer_name(l, name)).values);
+    }
+
+    /// Rotary pairs become neighbours: rows 2j and 2j + 1 of a head are its rows j and j + head_dim / 2.
+    void pair_up(Matrix& rows) const {
+        if (family_.has_neighbour_pairs) return;
+        const Matrix from = rows;
+        for (size_t r = 0; r < rows.rows; ++r) {
+            const size_t i = r % d_.head_dim, head = r - i;
+            std::ranges::copy(from.row(head + i / 2 + i % 2 * (d_.head_dim / 2)), rows.row(r).begin());
+        }
     }
 
     /// Weights that read the residual stream: W · R.
@@ -120,6 +154,16 @@ private:
         if (!append_rows(w, kWeightCodeMax, rows)) fail(name);
         add_linear(name, uint32_t(w.rows), uint32_t(w.cols), rows);
     }
+    /// Biases of the linear added last.
+    void add_bias(const std::string& name, const Matrix& bias) {
+        auto& values = memory_->biases.emplace_back();
+        for (const double value : bias.values) {
+            const double scaled = std::nearbyint(std::ldexp(value, int(kImportFx)));
+            if (!(std::fabs(scaled) <= double(inference::kSatMax))) return fail(name);
+            values.push_back(int32_t(scaled));
+        }
+        parts_.linears.back().bias = values;
+    }
     void add_linear(const std::string& name, uint32_t n, uint32_t k, const QuantizedRows<int8_t>& rows) {
         parts_.linears.push_back({name, n, k, rows.codes, rows.mw, rows.ew, {}});
     }
@@ -131,14 +175,47 @@ private:
         Matrix v = tensor(layer_name(l, "attn_v"));
         Matrix o = tensor(layer_name(l, "attn_output"));
         for (Matrix* w : {&q, &k, &v}) scale_columns(*w, gain);
-        const double factor = kLog2E / std::sqrt(double(d_.head_dim));
-        for (double& value : q.values) value *= factor;
+        for (Matrix* w : {&q, &k}) pair_up(*w);
+        if (!family_.has_head_norms) scale_queries(q);
         if (rotates_values()) {
             hadamard(v.values, d_.head_dim, v.cols);
             hadamard(o.values, d_.head_dim, 1);
         }
         add_linear(layer_name(l, "attn_qkv"), rotated_input(stack({&q, &k, &v})));
+        if (family_.has_qkv_biases) import_biases(l);
+        if (family_.has_head_norms) import_head_norms(l);
         add_linear(layer_name(l, "attn_output"), rotated_output(o));
+        add_post_norm(l, "post_attention_norm");
+    }
+
+    double query_factor() const { return kLog2E / std::sqrt(double(d_.head_dim)); }
+    void scale_queries(Matrix& q) const {
+        for (double& value : q.values) value *= query_factor();
+    }
+    /// One number a row.
+    Matrix column(const std::string& name) {
+        Matrix values = tensor(name);
+        std::swap(values.rows, values.cols);
+        return values;
+    }
+
+    void import_biases(uint32_t l) {
+        Matrix q = column(layer_name(l, "attn_q", ".bias"));
+        Matrix k = column(layer_name(l, "attn_k", ".bias"));
+        Matrix v = column(layer_name(l, "attn_v", ".bias"));
+        for (Matrix* bias : {&q, &k}) pair_up(*bias);
+        scale_queries(q);
+        if (rotates_values()) hadamard(v.values, d_.head_dim, 1);
+        add_bias(layer_name(l, "attn_qkv", ".bias"), stack({&q, &k, &v}));
+    }
+
+    /// A factor of q's weights would be lost in its norm, so it goes into the gains.
+    void import_head_norms(uint32_t l) {
+        Matrix q = column(layer_name(l, "attn_q_norm"));
+        Matrix k = column(layer_name(l, "attn_k_norm"));
+        for (Matrix* gain : {&q, &k}) pair_up(*gain);
+        share_factor(query_factor(), q.values, k.values);
+        add_norm(layer_name(l, "attn_qk_norm"), stack({&q, &k}).values);
     }
 
     void import_ffn(uint32_t l) {
@@ -148,6 +225,7 @@ private:
         for (Matrix* w : {&gate, &up}) scale_columns(*w, gain);
         add_linear(layer_name(l, "ffn_gate_up"), rotated_input(stack({&gate, &up})));
         add_linear(layer_name(l, "ffn_down"), rotated_output(tensor(layer_name(l, "ffn_down"))));
+        add_post_norm(l, "post_ffw_norm");
     }
 
     void import_head() {
@@ -165,9 +243,10 @@ private:
     void import_embedding() {
         const auto* embedding = source_.find_tensor("token_embd.weight");
         auto& rows = memory_->embedding;
+        const std::vector<double> factor(d_.dim, std::sqrt(double(d_.dim)));
         for (size_t first = 0; first < d_.vocabulary; first += kBlockRows) {
-            const Matrix block =
-                dequantize(*embedding, first, std::min<size_t>(kBlockRows, d_.vocabulary - first));
+            Matrix block = dequantize(*embedding, first, std::min<size_t>(kBlockRows, d_.vocabulary - first));
+            if (family_.scales_embedding) scale_columns(block, factor);
             if (!append_rows(rotated_input(block), inference::kEmbeddingCodeMax, rows)) {
                 return fail("token_embd.weight");
             }
@@ -176,15 +255,19 @@ private:
     }
 
     ModelParts finish() {
-        parts_.architecture = "llama";
+        parts_.architecture = family_.architecture;
         parts_.dimensions = d_;
         parts_.fx = kImportFx;
         parts_.epsilon = uint64_t(std::nearbyint(std::ldexp(shape_.epsilon, 2 * int(kImportFx))));
         parts_.rope = rope_constants(shape_.rope_base, d_.head_dim);
+        if (shape_.variant.local_rope) {
+            parts_.local_rope = rope_constants(family_.local_rope_base, d_.head_dim);
+        }
+        parts_.window = shape_.variant.window;
         parts_.end_tokens = shape_.end_tokens;
         const inference::LlamaPlanes fast{.qkv = 2, .o = 1, .gate_up = 2, .down = 2, .head = 2};
         const inference::LlamaPlanes exact{.qkv = 2, .o = 2, .gate_up = 2, .down = 2, .head = 2};
-        parts_.graph = inference::make_llama_graph(d_.layers, is_rotated_ ? fast : exact);
+        parts_.graph = inference::make_llama_graph(d_.layers, is_rotated_ ? fast : exact, shape_.variant);
         parts_.memory = memory_;
         return std::move(parts_);
     }
@@ -193,6 +276,7 @@ private:
     const LlamaShape& shape_;
     const Dimensions& d_;
     const ImportOptions& options_;
+    const Family& family_;
     const bool is_rotated_;
     std::shared_ptr<ImportedMemory> memory_;
     const Matrix rotation_;
@@ -203,7 +287,7 @@ private:
 
 }  // namespace
 
-Result<ModelParts, GgufError> import_llama(const GgufFile& source, const ImportOptions& options) {
+Result<ImportedModel, GgufError> import_llama(const GgufFile& source, const ImportOptions& options) {
     const auto shape = read_llama_shape(source);
     if (!shape) return Fail{shape.error()};
     return Importer{source, *shape, options}.run();

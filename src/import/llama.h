@@ -10,7 +10,7 @@ namespace daidd::import {
 /// kFast: the residual stream is rotated by a random orthogonal matrix and values by a Hadamard matrix, both
 /// folded into the weights, which spreads outliers over all columns; one 7-bit plane holds what goes into the
 /// attention's output, two everything else (doc/decisions/0014). kExact: no rotation, norm gains kept, two
-/// planes everywhere: for models whose norms forbid the rotation.
+/// planes everywhere: for models whose norms forbid the rotation (Gemma 3), whatever is asked for.
 enum class Precision : uint8_t { kFast, kExact };
 
 struct ImportOptions {
@@ -23,12 +23,17 @@ struct ImportOptions {
 /// Fraction bits of imported models: residuals of SmolLM2 reach 25,336, which 14 leaves room for.
 inline constexpr uint32_t kImportFx = 14;
 
-/// The integer model of a GGUF file of architecture "llama" whose tensors have types that dequantize.h reads.
+struct ImportedModel {
+    inference::ModelParts parts;
+    Precision precision;  ///< what it was imported with
+};
+
+/// The integer model of a GGUF file of a Llama-shaped family (family.h) with tensors that dequantize.h reads.
 /// The same file and precision give the same bits with every compiler and on every machine. Refuses, by the
-/// name of the field or tensor: another architecture, rope scaling, a tensor that is missing, has another
-/// shape or that a Llama model does not have, numbers that are not finite, numbers outside what the integer
-/// model can hold (those by the name of the linear that they have become a part of).
-Result<inference::ModelParts, inference::GgufError> import_llama(const inference::GgufFile& source,
-                                                                 const ImportOptions& options);
+/// name of the field or tensor: another architecture, rope scaling, soft caps, a tensor that is missing, has
+/// another shape or that the family does not have, numbers that are not finite, numbers outside what the
+/// integer model can hold (those by the name of the linear that they have become a part of).
+Result<ImportedModel, inference::GgufError> import_llama(const inference::GgufFile& source,
+                                                         const ImportOptions& options);
 
 }  // namespace daidd::import

@@ -3,13 +3,17 @@
 #include <string>
 #include <vector>
 
+#include "import/family.h"
 #include "inference/gguf.h"
+#include "inference/llama.h"
 #include "inference/model.h"
 
 namespace daidd::import {
 
-/// What a Llama model's metadata says, checked against its tensors.
+/// What the metadata of a Llama-shaped model says, checked against its tensors.
 struct LlamaShape {
+    const Family* family = nullptr;
+    inference::LlamaVariant variant;
     inference::Dimensions dimensions;
     double epsilon = 0;
     uint32_t rope_base = 0;

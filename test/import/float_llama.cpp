@@ -1,5 +1,6 @@
 #include "import/float_llama.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace daidd::import {
@@ -21,20 +22,35 @@ public:
         const auto embedding = model_.values_of("token_embd.weight");
         const auto* from = &embedding[size_t{token} * s_.dim];
         Row x(from, from + s_.dim);
+        if (model_.is("gemma3")) {
+            for (double& value : x) value *= std::sqrt(double(s_.dim));
+        }
         for (uint32_t l = 0; l < s_.layers; ++l) {
             const std::string layer = "blk." + std::to_string(l) + ".";
-            add(x, attention(l, normed(x, layer + "attn_norm.weight")));
+            add(x, after(attention(l, normed(x, layer + "attn_norm.weight")), layer + "post_attention_norm"));
             const Row h = normed(x, layer + "ffn_norm.weight");
             Row gate = times(layer + "ffn_gate.weight", h);
             const Row up = times(layer + "ffn_up.weight", h);
-            for (size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i] / (1 + std::exp(-gate[i]));
-            add(x, times(layer + "ffn_down.weight", gate));
+            for (size_t i = 0; i < gate.size(); ++i) gate[i] = activated(gate[i]) * up[i];
+            add(x, after(times(layer + "ffn_down.weight", gate), layer + "post_ffw_norm"));
         }
         ++position_;
         return times(s_.tied ? "token_embd.weight" : "output.weight", normed(x, "output_norm.weight"));
     }
 
 private:
+    double activated(double x) const {
+        if (!model_.is("gemma3")) return x / (1 + std::exp(-x));
+        return x / 2 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    }
+
+    Row after(const Row& y, const std::string& norm) const {
+        return model_.is("gemma3") ? normed(y, norm + ".weight") : y;
+    }
+
+    /// All layers of one that has a window; in a Gemma not each sixth.
+    bool is_local(uint32_t l) const { return s_.window > 0 && !(model_.is("gemma3") && l % 6 == 5); }
+
     static void add(Row& x, const Row& y) {
         for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
     }
@@ -48,51 +64,77 @@ private:
         return y;
     }
 
-    Row normed(const Row& x, const std::string& name) const {
-        const auto gain = model_.values_of(name);
+    Row normed(const Row& x, const std::string& name) const { return normed(x, model_.values_of(name)); }
+
+    Row normed(const Row& x, const std::vector<float>& gain) const {
         double square = 0;
         for (const double value : x) square += value * value;
-        const double epsilon = std::get<float>(model_.fields.at("llama.attention.layer_norm_rms_epsilon"));
+        const double epsilon =
+            std::get<float>(model_.fields.at(model_.key("attention.layer_norm_rms_epsilon")));
         const double root = std::sqrt(square / double(x.size()) + epsilon);
         Row y(x.size());
         for (size_t i = 0; i < x.size(); ++i) y[i] = x[i] / root * gain[i];
         return y;
     }
 
-    void rotate(Row& heads) const {
+    /// Pairs are neighbours in a Llama and half a head apart in the others.
+    void rotate(uint32_t l, Row& heads) const {
         if (!with_positions_) return;
-        const double base = std::get<float>(model_.fields.at("llama.rope.freq_base"));
-        for (size_t i = 0; i < heads.size(); i += 2) {
-            const double angle = position_ * std::pow(base, -double(i % s_.head_dim) / s_.head_dim);
-            const double a = heads[i], b = heads[i + 1];
-            heads[i] = a * std::cos(angle) - b * std::sin(angle);
-            heads[i + 1] = a * std::sin(angle) + b * std::cos(angle);
+        double base = std::get<float>(model_.fields.at(model_.key("rope.freq_base")));
+        if (model_.is("gemma3") && is_local(l)) base = 10'000;
+        const bool neighbours = model_.is("llama") || model_.is("mistral");
+        const size_t half = s_.head_dim / 2;
+        for (size_t pair = 0; pair < heads.size() / 2; ++pair) {
+            const size_t head = pair / half * s_.head_dim, j = pair % half;
+            double& first = heads[head + (neighbours ? 2 * j : j)];
+            double& second = heads[head + (neighbours ? 2 * j + 1 : j + half)];
+            const double angle = position_ * std::pow(base, -double(2 * j) / s_.head_dim);
+            const double a = first, b = second;
+            first = a * std::cos(angle) - b * std::sin(angle);
+            second = a * std::sin(angle) + b * std::cos(angle);
         }
+    }
+
+    /// q, k or v of all heads, with what the family does to them before they are rotated.
+    Row projected(const std::string& name, const Row& h) const {
+        Row y = times(name + ".weight", h);
+        if (model_.is("qwen2")) {
+            const auto bias = model_.values_of(name + ".bias");
+            for (size_t i = 0; i < y.size(); ++i) y[i] += bias[i];
+        }
+        if (!model_.has_head_norms() || name.ends_with("_v")) return y;
+        for (size_t at = 0; at < y.size(); at += s_.head_dim) {
+            const Row head(y.begin() + long(at), y.begin() + long(at + s_.head_dim));
+            std::ranges::copy(normed(head, name + "_norm.weight"), y.begin() + long(at));
+        }
+        return y;
     }
 
     Row attention(uint32_t l, const Row& h) {
         const std::string layer = "blk." + std::to_string(l) + ".";
-        Row q = times(layer + "attn_q.weight", h);
-        Row k = times(layer + "attn_k.weight", h);
-        rotate(q);
-        rotate(k);
+        Row q = projected(layer + "attn_q", h);
+        Row k = projected(layer + "attn_k", h);
+        rotate(l, q);
+        rotate(l, k);
         keys_[l].push_back(k);
-        values_[l].push_back(times(layer + "attn_v.weight", h));
+        values_[l].push_back(projected(layer + "attn_v", h));
+        const size_t seen = keys_[l].size();
+        const size_t from = is_local(l) && seen > s_.window ? seen - s_.window : 0;
         Row out(q.size());
         for (uint32_t head = 0; head < s_.heads; ++head) {
             const size_t at = size_t{head} * s_.head_dim;
             const size_t kv_at = size_t{head / (s_.heads / s_.kv_heads)} * s_.head_dim;
             Row weights;
             double sum = 0;
-            for (const Row& key : keys_[l]) {
+            for (size_t u = from; u < seen; ++u) {
                 double score = 0;
-                for (size_t i = 0; i < s_.head_dim; ++i) score += q[at + i] * key[kv_at + i];
+                for (size_t i = 0; i < s_.head_dim; ++i) score += q[at + i] * keys_[l][u][kv_at + i];
                 weights.push_back(std::exp(score / std::sqrt(double(s_.head_dim))));
                 sum += weights.back();
             }
             for (size_t u = 0; u < weights.size(); ++u) {
                 for (size_t i = 0; i < s_.head_dim; ++i) {
-                    out[at + i] += weights[u] / sum * values_[l][u][kv_at + i];
+                    out[at + i] += weights[u] / sum * values_[l][from + u][kv_at + i];
                 }
             }
         }

@@ -24,47 +24,65 @@ std::vector<float> random_floats(inference::Random& random, size_t count, double
 }  // namespace
 
 SmallLlama::SmallLlama(const Shape& wanted, uint64_t seed) : shape{wanted} {
-    fields = {{"general.architecture", "llama"},
+    fields = {{"general.architecture", shape.architecture},
               {"general.name", "Small"},
               {"general.license", "mit"},
               {"general.source.url", "https://example.org"},
-              {"llama.block_count", shape.layers},
-              {"llama.embedding_length", shape.dim},
-              {"llama.feed_forward_length", shape.ffn},
-              {"llama.attention.head_count", shape.heads},
-              {"llama.attention.head_count_kv", shape.kv_heads},
-              {"llama.attention.key_length", shape.head_dim},
-              {"llama.context_length", 64u},
-              {"llama.attention.layer_norm_rms_epsilon", 0x1p-16f},
-              {"llama.rope.freq_base", 10'000.0f}};
+              {key("block_count"), shape.layers},
+              {key("embedding_length"), shape.dim},
+              {key("feed_forward_length"), shape.ffn},
+              {key("attention.head_count"), shape.heads},
+              {key("attention.head_count_kv"), shape.kv_heads},
+              {key("attention.key_length"), shape.head_dim},
+              {key("context_length"), 64u},
+              {key("attention.layer_norm_rms_epsilon"), 0x1p-16f},
+              {key("rope.freq_base"), 10'000.0f}};
+    if (shape.window > 0) fields[key("attention.sliding_window")] = shape.window;
     inference::Random random{seed};
     // Outputs of about the size of the inputs: no part of the model drowns another.
     const auto add = [&](const std::string& name, uint64_t cols, uint64_t rows) {
         tensors[name].dims = {cols, rows};
         set_values(name, random_floats(random, cols * rows, std::sqrt(3.0 / double(cols))));
     };
-    const auto add_norm = [&](const std::string& name) {
-        auto gains = random_floats(random, shape.dim, 0.5);
+    const auto add_norm = [&](const std::string& name, uint32_t width) {
+        auto gains = random_floats(random, width, 0.5);
         for (float& gain : gains) gain += 1;
-        tensors[name].dims = {shape.dim};
+        tensors[name].dims = {width};
         set_values(name, gains);
+    };
+    const auto add_bias = [&](const std::string& name, uint64_t width) {
+        tensors[name].dims = {width};
+        set_values(name, random_floats(random, width, 1));
     };
     const uint64_t q = uint64_t{shape.heads} * shape.head_dim;
     const uint64_t kv = uint64_t{shape.kv_heads} * shape.head_dim;
     for (uint32_t l = 0; l < shape.layers; ++l) {
         const std::string layer = "blk." + std::to_string(l) + ".";
-        add_norm(layer + "attn_norm.weight");
+        add_norm(layer + "attn_norm.weight", shape.dim);
         add(layer + "attn_q.weight", shape.dim, q);
         add(layer + "attn_k.weight", shape.dim, kv);
         add(layer + "attn_v.weight", shape.dim, kv);
         add(layer + "attn_output.weight", q, shape.dim);
-        add_norm(layer + "ffn_norm.weight");
+        add_norm(layer + "ffn_norm.weight", shape.dim);
         add(layer + "ffn_gate.weight", shape.dim, shape.ffn);
         add(layer + "ffn_up.weight", shape.dim, shape.ffn);
         add(layer + "ffn_down.weight", shape.ffn, shape.dim);
+        if (is("qwen2")) {
+            add_bias(layer + "attn_q.bias", q);
+            add_bias(layer + "attn_k.bias", kv);
+            add_bias(layer + "attn_v.bias", kv);
+        }
+        if (has_head_norms()) {
+            add_norm(layer + "attn_q_norm.weight", shape.head_dim);
+            add_norm(layer + "attn_k_norm.weight", shape.head_dim);
+        }
+        if (is("gemma3")) {
+            add_norm(layer + "post_attention_norm.weight", shape.dim);
+            add_norm(layer + "post_ffw_norm.weight", shape.dim);
+        }
     }
     add("token_embd.weight", shape.dim, vocabulary.tokens.size());
-    add_norm("output_norm.weight");
+    add_norm("output_norm.weight", shape.dim);
     if (!shape.tied) add("output.weight", shape.dim, vocabulary.tokens.size());
 }
 

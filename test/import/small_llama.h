@@ -10,12 +10,14 @@
 
 namespace daidd::import {
 
-/// A Llama of random weights with the small vocabulary of the tokenizer tests. Tests change a field or a
-/// tensor before it is written.
+/// A model of the Llama shape, of any family, of random weights with the small vocabulary of the tokenizer
+/// tests. Tests change a field or a tensor before it is written.
 struct SmallLlama {
     struct Shape {
         uint32_t layers = 2, dim = 32, ffn = 64, heads = 4, kv_heads = 2, head_dim = 8;
         bool tied = false;  ///< without output.weight: the head is the embedding
+        std::string architecture = "llama";
+        uint32_t window = 0;  ///< written if not 0
     };
     struct Tensor {
         inference::GgufType type = inference::GgufType::kF32;
@@ -33,6 +35,10 @@ struct SmallLlama {
     void set_tensor(const std::string& name, std::vector<uint64_t> dims, float value = 0.5f);
 
     Bytes file() const;
+
+    bool is(const char* architecture) const { return shape.architecture == architecture; }
+    bool has_head_norms() const { return is("qwen3") || is("gemma3"); }
+    std::string key(const std::string& name) const { return shape.architecture + "." + name; }
 
     Shape shape;
     inference::SmallVocabulary vocabulary;
