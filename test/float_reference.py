@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The model that the integer one is measured against: a Llama forward pass in float32 straight from the GGUF file,
-with numpy alone. Slow and plain on purpose.
+"""The model that the integer one is measured against: the forward pass of a Llama, Qwen 2, Qwen 3, Mistral or Gemma 3
+in float32 straight from the GGUF file, with numpy alone. Slow and plain on purpose.
 
   float_reference.py perplexity MODEL.gguf TOKENS.json [--window 512]   {"tokens", "nll", "perplexity"}
   float_reference.py greedy MODEL.gguf PROMPTS.json [--count 8]         [[token, …], …]
@@ -13,7 +13,9 @@ import struct
 
 import numpy as np
 
-F32, F16, Q4_1, Q8_0 = 0, 1, 3, 8
+from quant_blocks import dequantised
+
+ROWS_AT_ONCE = 64
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
 
@@ -61,29 +63,17 @@ class Gguf:
     def tensor(self, name):
         dims, kind, offset = self.places[name]
         count = int(np.prod(dims))
-        raw = self.data[self.start + offset:]
-        if kind == F32:
-            values = raw[:4 * count].view(np.float32)
-        elif kind == F16:
-            values = raw[:2 * count].view(np.float16).astype(np.float32)
-        elif kind == Q8_0:
-            blocks = raw[:count // 32 * 34].reshape(-1, 34)
-            scale = blocks[:, :2].copy().view(np.float16).astype(np.float32)
-            values = (blocks[:, 2:].view(np.int8) * scale).astype(np.float32)
-        elif kind == Q4_1:
-            blocks = raw[:count // 32 * 20].reshape(-1, 20)
-            scale, low = blocks[:, :4].copy().view(np.float16).astype(np.float32).T
-            nibbles = np.concatenate([blocks[:, 4:] & 15, blocks[:, 4:] >> 4], 1)
-            values = (nibbles * scale[:, None] + low[:, None]).astype(np.float32)
-        else:
-            raise ValueError(f"{name}: tensor type {kind}")
-        return values.reshape(dims[::-1])
+        return dequantised(self.data[self.start + offset:], kind, count).reshape(dims[::-1])
 
 
 class Model:
     def __init__(self, path):
         gguf = Gguf(path)
         architecture = gguf.fields["general.architecture"]
+        assert architecture in ("llama", "mistral", "qwen2", "qwen3", "gemma3"), architecture
+        self.is_gemma = architecture == "gemma3"
+        # Converters store the rotary pairs of these two side by side, those of the others half a head apart.
+        self.neighbours = architecture in ("llama", "mistral")
         field = lambda key, *default: gguf.fields.get(f"{architecture}.{key}", *default)
         self.layers = field("block_count")
         self.heads = field("attention.head_count")
@@ -91,43 +81,74 @@ class Model:
         self.epsilon = np.float32(field("attention.layer_norm_rms_epsilon"))
         self.w = {name: gguf.tensor(name) for name in gguf.places}
         self.head_dim = self.w["blk.0.attn_q.weight"].shape[0] // self.heads
+        self.window = field("attention.sliding_window", 0)
         self.theta = field("rope.freq_base", 10000.0)
         self.context = field("context_length")
+
+    def is_local(self, layer):
+        """Gemma 3: five layers that see a window, with rotary base 10,000, then one that sees everything."""
+        return self.window > 0 and not (self.is_gemma and layer % 6 == 5)
 
     def norm(self, x, gain):
         return x / np.sqrt((x * x).mean(-1, keepdims=True) + self.epsilon) * gain
 
-    def rope(self, x, first):
+    def rope(self, x, first, theta):
         angle = (np.arange(first, first + len(x))[:, None] *
-                 self.theta ** (-np.arange(0, self.head_dim, 2) / self.head_dim)[None])
+                 theta ** (-np.arange(0, self.head_dim, 2) / self.head_dim)[None])
         cos, sin = (f(angle).astype(np.float32)[:, None] for f in (np.cos, np.sin))
+        if not self.neighbours:
+            a, b = np.split(x, 2, -1)
+            return np.concatenate([a * cos - b * sin, a * sin + b * cos], -1)
         even, odd = x[..., 0::2], x[..., 1::2]
         return np.stack([even * cos - odd * sin, even * sin + odd * cos], -1).reshape(x.shape)
 
-    def forward(self, tokens, cache):
-        """Logits of the new tokens; cache is a list that this extends (empty at first)."""
-        n, first = len(tokens), cache[0][0].shape[0] if cache else 0
+    def heads_of(self, h, layer, name):
+        """q, k or v of all heads, through the norm that some families have."""
+        y = h @ self.w[f"blk.{layer}.attn_{name}.weight"].T + self.w.get(f"blk.{layer}.attn_{name}.bias", 0)
+        y = y.reshape(len(h), -1, self.head_dim)
+        gain = self.w.get(f"blk.{layer}.attn_{name}_norm.weight")
+        return y if gain is None else self.norm(y, gain)
+
+    def attention(self, h, layer, cache):
+        n, first = len(h), len(cache[layer][0])
+        local = self.is_local(layer)
+        theta = 10000.0 if self.is_gemma and local else self.theta
+        q = self.rope(self.heads_of(h, layer, "q"), first, theta)
+        k = self.rope(self.heads_of(h, layer, "k"), first, theta)
+        cache[layer] = [np.concatenate(pair) for pair in zip(cache[layer], (k, self.heads_of(h, layer, "v")))]
+        distance = np.arange(first, first + n)[:, None] - np.arange(first + n)[None]
+        unseen = (distance < 0) | (local & (distance >= self.window))
+        k, v = (np.repeat(t, self.heads // self.kv_heads, 1) for t in cache[layer])
+        scores = np.einsum("nhd,mhd->hnm", q, k, optimize=True) / np.float32(np.sqrt(self.head_dim))
+        scores[:, unseen] = -np.inf
+        p = np.exp(scores - scores.max(-1, keepdims=True))
+        out = np.einsum("hnm,mhd->nhd", p / p.sum(-1, keepdims=True), v, optimize=True)
+        return out.reshape(n, -1) @ self.w[f"blk.{layer}.attn_output.weight"].T
+
+    def activated(self, gate):
+        if not self.is_gemma:
+            return gate / (1 + np.exp(-gate))
+        return gate / 2 * (1 + np.tanh(np.float32(np.sqrt(2 / np.pi)) * (gate + np.float32(0.044715) * gate**3)))
+
+    def residuals(self, tokens, cache):
+        """The last residual rows of the new tokens; cache is a list that this extends (empty at first)."""
         cache[:] = cache or [[np.empty((0, self.kv_heads, self.head_dim), np.float32)] * 2
                              for _ in range(self.layers)]
-        mask = np.triu(np.full((n, first + n), -np.inf, np.float32), first + 1)
         x = self.w["token_embd.weight"][tokens]
+        if self.is_gemma:
+            x = x * np.float32(np.sqrt(x.shape[-1]))
         for layer in range(self.layers):
             w = lambda name: self.w[f"blk.{layer}.{name}.weight"]
-            h = self.norm(x, w("attn_norm"))
-            q = self.rope((h @ w("attn_q").T).reshape(n, self.heads, -1), first)
-            k = self.rope((h @ w("attn_k").T).reshape(n, self.kv_heads, -1), first)
-            v = (h @ w("attn_v").T).reshape(n, self.kv_heads, -1)
-            cache[layer] = [np.concatenate(pair) for pair in zip(cache[layer], (k, v))]
-            k, v = (np.repeat(t, self.heads // self.kv_heads, 1) for t in cache[layer])
-            scores = np.einsum("nhd,mhd->hnm", q, k) / np.float32(np.sqrt(self.head_dim)) + mask
-            p = np.exp(scores - scores.max(-1, keepdims=True))
-            out = np.einsum("hnm,mhd->nhd", p / p.sum(-1, keepdims=True), v)
-            x = x + out.reshape(n, -1) @ w("attn_output").T
+            after = lambda y, name: self.norm(y, w(name)) if self.is_gemma else y
+            x = x + after(self.attention(self.norm(x, w("attn_norm")), layer, cache), "post_attention_norm")
             h = self.norm(x, w("ffn_norm"))
-            gate = h @ w("ffn_gate").T
-            x = x + (gate / (1 + np.exp(-gate)) * (h @ w("ffn_up").T)) @ w("ffn_down").T
+            y = (self.activated(h @ w("ffn_gate").T) * (h @ w("ffn_up").T)) @ w("ffn_down").T
+            x = x + after(y, "post_ffw_norm")
+        return x
+
+    def logits(self, residuals):
         head = self.w.get("output.weight", self.w["token_embd.weight"])
-        return self.norm(x, self.w["output_norm.weight"]) @ head.T
+        return self.norm(residuals, self.w["output_norm.weight"]) @ head.T
 
 
 def perplexity(model, tokens, window):
@@ -135,10 +156,14 @@ def perplexity(model, tokens, window):
     total, count = 0.0, 0
     for at in range(0, len(tokens) - window + 1, window):
         part = tokens[at:at + window]
-        logits = model.forward(part, [])[:-1].astype(np.float64)
-        top = logits.max(-1, keepdims=True)
-        log_sum = np.log(np.exp(logits - top).sum(-1)) + top[:, 0]
-        total += float((log_sum - logits[np.arange(window - 1), part[1:]]).sum())
+        rows = model.residuals(part, [])[:-1]
+        # A few rows at a time: of a vocabulary of 262,144 all of them fill a gigabyte.
+        for first in range(0, window - 1, ROWS_AT_ONCE):
+            logits = model.logits(rows[first:first + ROWS_AT_ONCE]).astype(np.float64)
+            top = logits.max(-1, keepdims=True)
+            log_sum = np.log(np.exp(logits - top).sum(-1)) + top[:, 0]
+            wanted = part[first + 1:first + 1 + len(logits)]
+            total += float((log_sum - logits[np.arange(len(logits)), wanted]).sum())
         count += window - 1
     return {"tokens": count, "nll": total / count, "perplexity": float(np.exp(total / count))}
 
@@ -146,7 +171,7 @@ def perplexity(model, tokens, window):
 def greedy(model, prompt, count):
     cache, tokens, answer = [], list(prompt), []
     while len(answer) < count:
-        answer.append(int(model.forward(tokens, cache)[-1].argmax()))
+        answer.append(int(model.logits(model.residuals(tokens, cache)[-1]).argmax()))
         tokens = [answer[-1]]
     return answer
 
