@@ -82,7 +82,7 @@ Checker::Verdict Checker::elements(uint32_t rows, uint32_t width, uint32_t fx) {
         gained[i] = gain_element(a[i], gq[column]);
         sum[i] = add_element(a[i], b[i]);
         activated[i] =
-            swiglu_element(both[row * 2 * width + column], both[(row * 2 + 1) * width + column], fx);
+            gated_element(kSigmoid, both[row * 2 * width + column], both[(row * 2 + 1) * width + column], fx);
     }
     const BufferPtr device_a = operations_.upload(std::span<const int32_t>{a}), y = buffer(4 * count);
     operations_.gain(device_a, operations_.upload(std::span<const int32_t>{gq}), rows, width, y);
