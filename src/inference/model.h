@@ -13,9 +13,7 @@ namespace daidd::inference {
 // Limits under which no intermediate overflows (doc/numerics.md, "Bounds").
 inline constexpr uint32_t kDimMax = 16'384;
 inline constexpr uint32_t kDepthMax = 32'768;  ///< K of a linear: a mined slice index stays in a byte
-inline constexpr uint32_t kHeadDimMax = 256;
-inline constexpr uint32_t kHeadsMax = 256;
-inline constexpr uint32_t kLayersMax = 512;
+inline constexpr uint32_t kHeadDimMax = 256, kHeadsMax = 256, kLayersMax = 512;
 inline constexpr uint32_t kVocabularyMax = 1u << 20;
 inline constexpr uint32_t kContextMax = 131'072;
 inline constexpr uint32_t kWidthMax = 1u << 20;  ///< n of a linear
