@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
 
 #include "inference/manifest.h"
 #include "inference/mined_kernels.h"
@@ -79,6 +80,15 @@ struct MinedKernels {
     decltype(&mined_tile_avx512) tile;
 };
 
+/// Nothing for a backend that folds beside the plain product.
+std::optional<MinedKernels> kernels_that_peel([[maybe_unused]] Backend backend) {
+#if defined(__x86_64__)
+    if (backend == Backend::kAmx) return MinedKernels{mined_pack_amx, mined_tile_amx};
+    if (backend == Backend::kAvx512) return MinedKernels{mined_pack_avx512, mined_tile_avx512};
+#endif
+    return std::nullopt;
+}
+
 /// Into memory of `scratch`.
 std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>& drawn,
                                  const MinedKernels& kernels, Parallel& parallel, Scratch& scratch) {
@@ -143,8 +153,7 @@ void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& cod
     assert(codes.rows % kTile == 0 && scratch.size() >= parallel.size());
     const Linear& linear = mined.linear;
     const std::vector<Drawn> drawn = ask_for_noise(linear, mined.first_operand, codes, drawer);
-    const bool peels =
-        backend >= Backend::kAvx512 && linear.n >= kTile && std::ranges::all_of(drawn, is_drawn);
+    const auto kernels = kernels_that_peel(backend);
     const auto plain = [&](uint32_t first, uint32_t count) {
         parallel.run(count, [&](uint32_t begin, uint32_t end, unsigned part) {
             kernels_of(backend).linear(linear, mined.packed, codes, first + begin, first + end, mined.fx, y,
@@ -152,23 +161,18 @@ void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& cod
         });
     };
     const uint32_t blocks = (linear.n + kPackColumns - 1) / kPackColumns;
-#if defined(__x86_64__)
-    if (peels) {
-        const MinedKernels kernels = backend == Backend::kAmx
-                                         ? MinedKernels{mined_pack_amx, mined_tile_amx}
-                                         : MinedKernels{mined_pack_avx512, mined_tile_avx512};
+    if (kernels && linear.n >= kTile && std::ranges::all_of(drawn, is_drawn)) {
         mine_and_peel({.linear = linear,
                        .packed = *mined.packed,
                        .codes = codes,
-                       .parts = pack_rows(codes, drawn, kernels, parallel, scratch[0]),
+                       .parts = pack_rows(codes, drawn, *kernels, parallel, scratch[0]),
                        .fx = mined.fx,
                        .y = y},
-                      kernels, drawer, parallel, scratch);
+                      *kernels, drawer, parallel, scratch);
         const uint32_t tiles = linear.n / kTile;
         if (y != nullptr && tiles < blocks) plain(tiles, blocks - tiles);
         return;
     }
-#endif
     if (y != nullptr) plain(0, blocks);
     for (const Drawn& d : drawn) {
         if (is_drawn(d)) fold_slice(linear, backend, codes, d, drawer, parallel);

@@ -136,9 +136,11 @@ void EveryShape::transform(size_t size) {
     if (size % 2 != 0) return;
     expected.resize(size / 2);
     found.resize(size / 2);
-    scalar.swiglu_row(x, 14, expected);
-    fast->swiglu_row(x, 14, found);
-    ASSERT_EQ(expected, found) << "swiglu " << size;
+    for (const GateTable* table : {&kSigmoid, &kGeluTanh}) {
+        scalar.gated_row(*table, x, 14, expected);
+        fast->gated_row(*table, x, 14, found);
+        ASSERT_EQ(expected, found) << "gated " << size;
+    }
 }
 
 TEST_P(EveryShape, OfARow) {
