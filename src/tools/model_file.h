@@ -18,8 +18,8 @@ struct LoadedModel {
 /// The error is a sentence that names the file and the field.
 Result<LoadedModel, std::string> load_model(const std::string& path, inference::Backend backend);
 
-/// "scalar", "avx2" or "avx512", if this processor can run it; empty: the fastest. Others are named in the
-/// error.
+/// "scalar", "avx2", "avx512" or "amx", if this processor can run it; empty: the fastest. Others are named in
+/// the error.
 Result<inference::Backend, std::string> parse_backend(const std::string& name);
 
 /// P of the main network: the model root that is shown where no chain is named.

@@ -16,6 +16,7 @@ from small_gguf import CONTEXT, DIM, F32, FFN, HEADS, HEAD_DIM, KV_HEADS, LAYERS
 FEATURES = set(pathlib.Path("/proc/cpuinfo").read_text().split())
 NEEDED = {"scalar": set(), "avx2": {"avx2"},
           "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni"}}
+NEEDED["amx"] = NEEDED["avx512"] | {"amx_tile", "amx_int8"}
 BACKENDS = [backend for backend, needed in NEEDED.items() if needed <= FEATURES]
 VOCABULARY = 256 + len(SPECIALS)
 HELP = "Run with --help for more information."
@@ -130,11 +131,11 @@ def backends_are_named(network):
     model = converted(network)
     text = write_text(network, b"x" * 100)
     for command in (("run", model, "-prompt=x"), ("eval", model, text), ("bench", model)):
-        expect_failure("backend: unknown 'abacus' (known: scalar, avx2, avx512)", *command, "-backend=abacus")
+        expect_failure("backend: unknown 'abacus' (known: scalar, avx2, avx512, amx)", *command, "-backend=abacus")
         for backend in NEEDED.keys() - set(BACKENDS):
             expect_failure(f"backend: this processor has no {backend}", *command, f"-backend={backend}")
         for later in ("opencl", "cuda"):
-            expect_failure(f"backend: {later} is not available in this version (known: scalar, avx2, avx512)", *command,
+            expect_failure(f"backend: {later} is not available in this version (known: scalar, avx2, avx512, amx)", *command,
                            f"-backend={later}")
 
 
@@ -161,7 +162,9 @@ def files_that_are_not_there(network):
     missing, folder = network.directory / "missing", network.directory
     for path, what in ((missing, "No such file or directory"), (folder, "not a regular file")):
         sentence = f"{path}: {what}"
-        expect_failure(sentence, "convert", path, network.directory / "target")
+        # A folder is one if its configuration is there.
+        source = path if path == missing else path / "config.json"
+        expect_failure(f"{source}: No such file or directory", "convert", path, network.directory / "target")
         expect_failure(sentence, "inspect", path)
         expect_failure(sentence, "run", path, "-prompt=x")
         expect_failure(sentence, "eval", path, model)
