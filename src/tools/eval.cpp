@@ -16,11 +16,25 @@ namespace {
 
 using nlohmann::ordered_json;
 
+/// Where texts begin with a token of their own, every window does.
+std::vector<uint32_t> begun(const std::vector<uint32_t>& tokens, uint32_t window,
+                            std::optional<uint32_t> begin) {
+    if (!begin) return tokens;
+    std::vector<uint32_t> all;
+    for (size_t at = 0; at < tokens.size(); at += window - 1) {
+        const auto from = tokens.begin() + std::ptrdiff_t(at);
+        all.push_back(*begin);
+        all.insert(all.end(), from, from + std::ptrdiff_t(std::min<size_t>(window - 1, tokens.size() - at)));
+    }
+    return all;
+}
+
 Outcome eval_text(const EvalArguments& arguments, const LoadedModel& loaded, std::string_view text,
                   const training::EvalOptions& options) {
     if (arguments.window > loaded.model.dimensions().context)
         return "window: longer than the model's context";
-    const auto tokens = loaded.tokenizer.encode(text);
+    const auto tokens =
+        begun(loaded.tokenizer.encode(text), arguments.window, loaded.tokenizer.begin_token());
     if (tokens.size() < arguments.window)
         return arguments.text + ": shorter than one window of " + std::to_string(arguments.window);
     const auto sum =
