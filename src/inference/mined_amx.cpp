@@ -31,27 +31,16 @@ struct Tile {
     size_t right_bytes() const { return size_t{depth} * kTile; }
 };
 
-/// X[j] = Σ of the columns that are j modulo r: at most 64 of them, so |X| <= 2^13.
-void sum_periods(const int8_t* weights, uint32_t steps, uint32_t step, int8_t* high, int8_t* low) {
-    const uint32_t cells_a_step = step / avx512::kDepth;
-    const auto* cells = reinterpret_cast<const Cells*>(weights);
-    const auto put = [](__m512i x, int8_t* to_high, int8_t* to_low) {
+/// X = 128 · high + low, each a right operand.
+void split_periods(const int8_t* weights, uint32_t steps, uint32_t step, int8_t* high, int8_t* low) {
+    const auto put = [high, low](uint32_t cell, uint32_t half, __m512i x) {
         const __m512i h = _mm512_srai_epi16(_mm512_add_epi16(x, _mm512_set1_epi16(64)), 7);
         const __m512i l = _mm512_sub_epi16(x, _mm512_slli_epi16(h, 7));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to_high), _mm512_cvtepi16_epi8(h));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to_low), _mm512_cvtepi16_epi8(l));
+        const size_t at = cell * sizeof(Cells) + half * sizeof(Cells) / 2;
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + at), _mm512_cvtepi16_epi8(h));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + at), _mm512_cvtepi16_epi8(l));
     };
-    constexpr size_t kHalf = sizeof(Cells) / 2;
-    for (uint32_t i = 0; i < cells_a_step; ++i, high += sizeof(Cells), low += sizeof(Cells)) {
-        __m512i first = _mm512_setzero_si512(), second = first;
-        for (uint32_t s = 0; s < steps; ++s) {
-            const __m512i four = load(cells[size_t{s} * cells_a_step + i]);
-            first = _mm512_add_epi16(first, _mm512_cvtepi8_epi16(_mm512_castsi512_si256(four)));
-            second = _mm512_add_epi16(second, _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(four, 1)));
-        }
-        put(first, high, low);
-        put(second, high + kHalf, low + kHalf);
-    }
+    avx512::sum_periods(reinterpret_cast<const Cells*>(weights), steps, step / avx512::kDepth, put);
 }
 
 /// Σ over u of row u turned by u, lane by lane.
@@ -188,7 +177,7 @@ void mined_tile_amx(const MinedProduct& product, uint32_t tile, uint32_t first, 
         tiles[s] = {block + size_t{id.slice.start} * kPackColumns, x, product.parts[s].steps(), depth,
                     id.step / depth};
         if (product.y == nullptr) continue;
-        sum_periods(tiles[s].weights, tiles[s].steps, id.step, x, x + size_t{id.step} * kTile);
+        split_periods(tiles[s].weights, tiles[s].steps, id.step, x, x + size_t{id.step} * kTile);
     }
 
     const avx512::OutputBlock outputs{product.linear, product.packed, tile, product.fx};

@@ -28,20 +28,6 @@ struct Tile {
     uint32_t steps, cells_a_step;
 };
 
-/// X[j] = Σ of the columns that are j modulo r: at most 64 of them, so |X| <= 2^13.
-void sum_periods(const Cells* weights, uint32_t steps, uint32_t cells_a_step, PairCells* out) {
-    for (uint32_t i = 0; i < cells_a_step; ++i) {
-        __m512i low = _mm512_setzero_si512(), high = low;
-        for (uint32_t step = 0; step < steps; ++step) {
-            const __m512i four = load(weights[size_t{step} * cells_a_step + i]);
-            low = _mm512_add_epi16(low, _mm512_cvtepi8_epi16(_mm512_castsi512_si256(four)));
-            high = _mm512_add_epi16(high, _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(four, 1)));
-        }
-        store(out[i][0], low);
-        store(out[i][kTile / 2], high);
-    }
-}
-
 Tile prepare(const int8_t* block, const MinedRows& part, Cells* excess, Cells* peel, bool peels) {
     const auto* weights = reinterpret_cast<const Cells*>(block + size_t{part.id.slice.start} * kPackColumns);
     const Tile tile{.weights = weights,
@@ -50,7 +36,12 @@ Tile prepare(const int8_t* block, const MinedRows& part, Cells* excess, Cells* p
                     .steps = part.steps(),
                     .cells_a_step = part.id.step / kDepth};
     sum_weights(weights, tile.steps, tile.cells_a_step, excess);
-    if (peels) sum_periods(weights, tile.steps, tile.cells_a_step, reinterpret_cast<PairCells*>(peel));
+    auto* const x = reinterpret_cast<PairCells*>(peel);
+    if (peels) {
+        sum_periods(weights, tile.steps, tile.cells_a_step, [x](uint32_t cell, uint32_t half, __m512i four) {
+            store(x[cell][half * kTile / 2], four);
+        });
+    }
     return tile;
 }
 

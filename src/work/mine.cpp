@@ -159,8 +159,7 @@ std::optional<Win> find_win(const inference::Model& model, const consensus::Para
                             const std::function<bool()>& stop, const inference::ModelTree* tree) {
     // Start units give no tickets: their content cost nothing to choose.
     if (run.preimage.seq == 0) return std::nullopt;
-    const bool drawn =
-        run.drawing && run.drawing->parent_hash == parent_hash && run.drawing->target == target;
+    const bool drawn = run.drawn == UnitRun::Drawn{parent_hash, target};
     const std::optional<Found> found = drawn ? run.found : search_all(model, parent_hash, target, run, stop);
     if (!found) return std::nullopt;
     std::optional<inference::ModelTree> own;

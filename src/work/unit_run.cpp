@@ -30,20 +30,20 @@ bool run_tokens(const inference::Model& model, const std::vector<uint32_t>& toke
 }
 
 UnitRun::UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content,
-                 unsigned threads, const Drawing* drawn)
+                 unsigned threads, const Drawing* drawing)
     : preimage{unit},
       content{std::move(unit_content)},
       id{unit_id(unit)},
       hasher{model, id, /*keep_operands=*/unit.seq > 0} {
     std::optional<UnitTickets> tickets;
     // Start units give no tickets.
-    if (drawn != nullptr && unit.seq > 0)
-        tickets.emplace(model, hasher, id, *drawn, content.tokens.size(), threads);
+    if (drawing != nullptr && unit.seq > 0)
+        tickets.emplace(model, hasher, id, *drawing, content.tokens.size(), threads);
     const bool ran = run_tokens(model, content.tokens, threads, hasher, tickets ? &*tickets : nullptr);
     assert(ran);
     trace_root = hasher.trace().root();
     if (!tickets || tickets->stopped()) return;
-    drawing = *drawn;
+    drawn = {drawing->parent_hash, drawing->target};
     found = tickets->found();
 }
 

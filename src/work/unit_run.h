@@ -30,14 +30,20 @@ private:
 class UnitRun {
 public:
     UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content, unsigned threads,
-            const Drawing* drawn);
+            const Drawing* drawing);
 
     UnitPreimage preimage;
     Content content;
     Hash256 id;
     TraceHasher hasher;
     Hash256 trace_root;
-    std::optional<Drawing> drawing;  ///< of the pass, unless it was stopped
+    /// What the tickets of the pass were drawn under, if all were; and the first that won.
+    struct Drawn {
+        Hash256 parent_hash{};
+        consensus::Uint256 target;
+        bool operator==(const Drawn&) const = default;
+    };
+    std::optional<Drawn> drawn;
     std::optional<Found> found;
 };
 
