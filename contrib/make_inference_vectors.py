@@ -2,7 +2,7 @@
 """The integer model once more, in plain Python: writes test/vectors/inference/NAME.json for the name given.
 
 It shares no code with src/inference, only doc/numerics.md (and the tables' generator), so that a slip in either
-shows. Needs: pip install cryptography. Run, with toy or families as NAME:
+shows. Needs: pip install cryptography. Run, with toy, families or encoders as NAME:
 contrib/make_inference_vectors.py NAME > test/vectors/inference/NAME.json"""
 import contextlib
 import hashlib
@@ -65,6 +65,7 @@ class Toy:
         self.rope = [0x28BE60DB9391054A >> (24 * j // head_dim) for j in range(head_dim // 2)]
         self.local_rope = [0x28BE60DB9391054A >> (12 * j // head_dim) for j in range(head_dim // 2)] if local_rope else []
         self.head_norms, self.post_norms, self.geglu, self.window = head_norms, post_norms, geglu, window
+        self.late_tables = ["kGeluTanh"] if geglu else []
         self.local = [window > 0 and (global_every == 0 or (l + 1) % global_every > 0) for l in range(layers)]
         codes = [int(abs(c) / 2) * (1 if c >= 0 else -1) for c in self.stream("E", "h", 2, vocabulary * dim)]
         self.embedding = blocks(codes, dim)
@@ -136,8 +137,8 @@ class Toy:
             facts += pack("<I", self.window)
         facts += pack(f"<{len(self.local_rope)}Q", *self.local_rope)
         tables = [*EXP2, *TABLES["kSigmoid"], *SINE, *TABLES["kGumbelLow"], *TABLES["kGumbelHigh"]]
-        if self.geglu:
-            tables += TABLES["kGeluTanh"]
+        for name in self.late_tables:
+            tables += TABLES[name]
         leaves = [H("const", facts), H("const", pack(f"<{len(tables)}i", *tables))]
         leaves.append(merkle([H("emb", pack(f"<{self.dim}h", *codes), pack("<HB", *scale))
                               for codes, scale in zip(self.embedding, self.embedding_scale)]))
@@ -235,7 +236,7 @@ class Toy:
         return [sat(rsh(a * inverse, 23 + lam - b + E - self.fx)) for a in acc]
 
     def gate(self, g):
-        T = TABLES["kGeluTanh" if self.geglu else "kSigmoid"]
+        T = TABLES[(self.late_tables or ["kSigmoid"])[0]]
         a = abs(g) << (16 - self.fx)
         i, f = a >> 10, a & 1023
         s = 65536 if a >= 16 << 16 else (T[i] + (((T[i + 1] - T[i]) * f + 512) >> 10) + 4) >> 3
@@ -286,6 +287,116 @@ class Toy:
         return trace, self.operand(x, 2, 4 * self.layers, next(norms), trace)
 
 
+class Encoder(Toy):
+    """BERT's shape: every matrix is two linears, the second one what rounding left."""
+
+    def __init__(self, vocabulary, layers, dim, ffn, heads, head_dim, context, fx, seed):
+        super().__init__(vocabulary, 0, dim, ffn, heads, heads, head_dim, context, fx, seed=seed)
+        self.layers, self.late_tables = layers, ["kGeluErf"]
+        self.dims = (vocabulary, layers, dim, ffn, heads, heads, head_dim, context)
+        self.rope = [0] * (head_dim // 2)
+        self.linears, self.norms = [], []
+        self.linear(context, dim, False)
+        self.layer_norm()
+        for _ in range(layers):
+            for n, k in ((3 * heads * head_dim, dim), (dim, heads * head_dim), (ffn, dim), (dim, ffn)):
+                self.linear(n, k, True)
+                self.linear(n, k, False)
+            self.layer_norm()
+            self.layer_norm()
+
+    def layer_norm(self):
+        self.norm(True, 2 * self.dim)
+        self.norms[-1][self.dim:] = [b - 3 * 2**13 for b in self.norms[-1][self.dim:]]
+
+    def graph(self):
+        none, ops = 0xFFFF, []
+
+        def add(kind, a=none, b=none, linear=none, norm=none, planes=0):
+            ops.append(pack("<BHHHHB", kind, a, b, linear, norm, planes))
+            return len(ops) - 1
+
+        linears, norms = iter(range(len(self.linears))), iter(range(len(self.norms)))
+
+        def pair(a):
+            codes = add(2, a, planes=2)
+            return add(6, add(3, codes, linear=next(linears)), add(3, codes, linear=next(linears)))
+
+        x = add(15, add(14, add(0), linear=next(linears)), norm=next(norms))
+        for _ in range(self.layers):
+            x = add(15, add(6, x, pair(add(16, add(4, pair(x))))), norm=next(norms))
+            x = add(15, add(6, x, pair(add(17, pair(x)))), norm=next(norms))
+        add(18, x)
+        assert len(ops) < 253
+        return bytes([len(ops)]) + b"".join(ops)
+
+    def pair(self, x, linear, trace):
+        first = len(trace)
+        a = self.operand(x, 2, linear, None, trace)
+        b = self.operand(x, 2, linear + 1, None, trace[:first])
+        return self.residual([sat(u + v) for u, v in zip(a, b)], trace)
+
+    def residual(self, row, trace):
+        trace.append([pack(f"<{len(row)}i", *row)])
+        return row
+
+    def layer_normed(self, x, norm):
+        n, gains = len(x), self.norms[norm]
+        mean = (2 * sum(x) + n) // (2 * n)
+        y = self.normed([sat(v - mean) for v in x], gains[:n])
+        return [sat(v + sat(rsh(b, 15 - self.fx))) for v, b in zip(y, gains[n:])]
+
+    def run(self, tokens):
+        """Trace rows of every token, tensor by tensor, and the embedding of all."""
+        traces, hd = [[] for _ in tokens], self.hd
+        self.operands, xs = [], []
+        for position, (token, trace) in enumerate(zip(tokens, traces)):
+            (mw, ew), (weights, scales, _) = self.embedding_scale[token], self.linears[0]
+            x = self.residual([sat(rsh(c * mw, ew - self.fx)) for c in self.embedding[token]], trace)
+            mp, ep = scales[position]
+            moved = [sat(v + sat(rsh(c * mp, ep - self.fx))) for v, c in zip(x, weights[position])]
+            xs.append(self.layer_normed(self.residual(moved, trace), 0))
+        for l in range(self.layers):
+            coded = []
+            for x, trace in zip(xs, traces):
+                self.operands = [o for o in self.operands if o[1] < 8 * l + 1]  # of one token
+                coded.append([self.quant(h, 127) for h in blocks(self.pair(x, 8 * l + 1, trace), hd)])
+                for part in blocks(coded[-1], self.heads):
+                    trace.append([self.rows(c, tail) for c, _, tail in part])
+            column = lambda i: [c[i][:2] for c in coded]
+            rows = []
+            for x, trace, code in zip(xs, traces, coded):
+                self.operands = [o for o in self.operands if o[1] < 8 * l + 3]
+                o = []
+                for h in range(self.heads):
+                    o += self.attend(code[h][:2], column(self.heads + h), column(2 * self.heads + h))
+                y = self.pair(o, 8 * l + 3, trace)
+                x = self.layer_normed(self.residual([sat(a + b) for a, b in zip(x, y)], trace), 2 * l + 1)
+                act = [rsh(v * self.gate(v), 16) for v in self.pair(x, 8 * l + 5, trace)]
+                y = self.pair(act, 8 * l + 7, trace)
+                rows.append(self.layer_normed(self.residual([sat(a + b) for a, b in zip(x, y)], trace), 2 * l + 2))
+            xs = rows
+        return traces, self.direction([sum(column) for column in zip(*xs)])
+
+    def direction(self, x):
+        shift = 24 - max(map(abs, x)).bit_length()
+        scaled = [abs(v) << shift if shift >= 0 else abs(v) >> -shift for v in x]
+        j = (62 - sum(v * v for v in scaled).bit_length()) >> 1
+        r = isqrt(sum(v * v for v in scaled) << 2 * j)
+        return [(((v << 30 + j) + (r >> 1)) // r) * (1 if x[i] >= 0 else -1) for i, v in enumerate(scaled)]
+
+
+def encoder_vector(name, count, **shape):
+    toy, unit = Encoder(**shape), H("toy", name.encode())
+    tokens = [w % toy.vocabulary for w in unpack(f"<{count}I", XOF("start", unit, 4 * count))]
+    rows, embedding = toy.run(tokens)
+    manifest = toy.manifest(32, len(rows[0]), toy.operands)
+    return dict(name=name, seed=toy.seed.hex(), dimensions=toy.dims, fx=toy.fx, tokens=tokens,
+                constants_root=manifest[-32:].hex(), manifest=manifest.hex(), model_root=toy.root(manifest).hex(),
+                trace=[H("trace", *(row for token in tensor for row in token)).hex() for tensor in zip(*rows)],
+                embedding=embedding)
+
+
 def vector(name, P, **shape):
     toy, cache, unit = Toy(**shape), {}, H("toy", name.encode())
     tokens = [w % toy.vocabulary for w in unpack(f"<{P}I", XOF("start", unit, 4 * P))]
@@ -315,4 +426,14 @@ VECTORS = {
                  ("gemma", small | gemma | dict(gains=True, planes=2, seed=bytes([2]) + bytes(31))),
                  ("odd gemma", odd | gemma | dict(window=31, global_every=2))],
 }
-print(json.dumps([vector(name, 32, **shape) for name, shape in VECTORS[sys.argv[1]]], indent=1))
+ENCODERS = [("even", 32, dict(vocabulary=272, layers=2, dim=64, ffn=128, heads=4, head_dim=16, context=40, fx=16,
+                              seed=bytes([3]) + bytes(31))),
+            ("odd", 19, dict(vocabulary=275, layers=3, dim=60, ffn=91, heads=6, head_dim=10, context=19, fx=14,
+                             seed=bytes([4]) + bytes(31))),
+            ("paged", 70, dict(vocabulary=50, layers=1, dim=24, ffn=40, heads=3, head_dim=8, context=80, fx=15,
+                               seed=bytes([5]) + bytes(31)))]
+if sys.argv[1] == "encoders":
+    made = [encoder_vector(name, count, **shape) for name, count, shape in ENCODERS]
+else:
+    made = [vector(name, 32, **shape) for name, shape in VECTORS[sys.argv[1]]]
+print(json.dumps(made, indent=1))

@@ -3,7 +3,7 @@
 
 60 decimal digits, no binary floating point and no libm, so every machine writes the same file.
 Run: contrib/make_tables.py > src/inference/tables.cpp"""
-from decimal import ROUND_HALF_UP, Decimal, getcontext
+from decimal import ROUND_HALF_UP, Decimal, getcontext, localcontext
 
 getcontext().prec = 60
 ONE = Decimal(1)
@@ -53,6 +53,20 @@ def gelu_gate(x):
     return 1 / (1 + (-2 * t).exp())
 
 
+def normal(x):
+    """gelu(x) / x without an approximation: the normal distribution, (1 + erf(x / sqrt(2))) / 2. Its series alternates
+    with terms up to e^(x^2 / 2)."""
+    with localcontext() as context:
+        context.prec = 60 + int(x * x / 4)
+        z = x / Decimal(2).sqrt()
+        term, total, k = z, Decimal(0), 0
+        while abs(term) > Decimal(10) ** -58:
+            total += term / (2 * k + 1)
+            k += 1
+            term *= -z * z / k
+        return (1 + 2 / PI.sqrt() * total) / 2
+
+
 TABLES = [
     ("kExp2", [near(2**30 * (-LN2 * i / 256).exp()) for i in range(257)]),
     ("kSigmoid", [near(2**19 / (1 + (-Decimal(i) / 64).exp())) for i in range(1026)]),
@@ -60,6 +74,7 @@ TABLES = [
     ("kGumbelLow", gumbel_side(True)),
     ("kGumbelHigh", gumbel_side(False)),
     ("kGeluTanh", [near(2**19 * gelu_gate(Decimal(i) / 64)) for i in range(1026)]),
+    ("kGeluErf", [near(2**19 * normal(Decimal(i) / 64)) for i in range(1026)]),
 ]
 
 print("// Written by contrib/make_tables.py; do not edit.")

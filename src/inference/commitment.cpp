@@ -95,6 +95,9 @@ Hash256 tables_hash(const Graph& graph) {
     if (uses(graph, OpKind::kGeglu)) {
         for (const int32_t value : kGeluTanh) writer(value);
     }
+    if (uses(graph, OpKind::kGelu)) {
+        for (const int32_t value : kGeluErf) writer(value);
+    }
     return hash_of("const", writer);
 }
 

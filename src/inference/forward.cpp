@@ -44,6 +44,8 @@ std::string_view to_string(ForwardError error) {
     case ForwardError::kUnknownToken: return "unknown_token";
     case ForwardError::kTooLong: return "too_long";
     case ForwardError::kOutOfPages: return "out_of_pages";
+    case ForwardError::kNotADecoder: return "not_a_decoder";
+    case ForwardError::kNotAnEncoder: return "not_an_encoder";
     }
     return "unknown";
 }
@@ -57,12 +59,25 @@ Result<std::vector<int32_t>, ForwardError> forward(const Model& model, Backend b
                                                    const ForwardOptions& options) {
     const BatchItem item{&sequence, tokens, options.logits};
     assert(options.tickets == nullptr || (options.trace != nullptr && options.logits != Logits::kLast));
+    if (model.graph().is_encoder()) return Fail{ForwardError::kNotADecoder};
     return run(model, backend, {&item, 1}, {options.trace, options.tickets}, options.threads);
 }
 
 Result<std::vector<int32_t>, ForwardError> forward_batch(const Model& model, Backend backend,
                                                          std::span<const BatchItem> items, unsigned threads) {
+    if (model.graph().is_encoder()) return Fail{ForwardError::kNotADecoder};
     return run(model, backend, items, {}, threads);
+}
+
+Result<std::vector<int32_t>, ForwardError> encode_text(const Model& model, Backend backend,
+                                                       std::span<const uint32_t> tokens, unsigned threads,
+                                                       TraceSink* trace) {
+    if (!model.graph().is_encoder()) return Fail{ForwardError::kNotAnEncoder};
+    if (tokens.empty()) return Fail{ForwardError::kNoTokens};
+    if (tokens.size() > model.dimensions().context) return Fail{ForwardError::kTooLong};
+    Sequence sequence{model, uint32_t(tokens.size())};
+    const BatchItem item{&sequence, tokens, Logits::kNone};
+    return run(model, backend, {&item, 1}, {.trace = trace}, threads);
 }
 
 }  // namespace daidd::inference

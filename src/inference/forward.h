@@ -42,8 +42,10 @@ struct ForwardOptions {
 enum class ForwardError {
     kNoTokens,
     kUnknownToken,
-    kTooLong,     ///< more than the rest of the sequence's capacity
-    kOutOfPages,  ///< the sequence's pool has too few pages left
+    kTooLong,       ///< more than the rest of the sequence's capacity
+    kOutOfPages,    ///< the sequence's pool has too few pages left
+    kNotADecoder,   ///< of forward(): the model has no logits
+    kNotAnEncoder,  ///< of encode_text(): it has nothing else
 };
 std::string_view to_string(ForwardError error);
 
@@ -69,6 +71,13 @@ struct BatchItem {
 Result<std::vector<int32_t>, ForwardError> forward_batch(const Model& model, Backend backend,
                                                          std::span<const BatchItem> items,
                                                          unsigned threads = 1);
+
+/// Runs a whole text through an encoder (Graph::is_encoder). The result is its embedding: a row of length 1
+/// with kUnitBits fraction bits (unit_row.h), of zeros where there is no direction. The same with any
+/// backend and any number of threads. A trace has the rows of all positions.
+Result<std::vector<int32_t>, ForwardError> encode_text(const Model& model, Backend backend,
+                                                       std::span<const uint32_t> tokens, unsigned threads = 1,
+                                                       TraceSink* trace = nullptr);
 
 /// Rows of one pass: heads · rows stays within 32 bits.
 inline constexpr size_t kBatchRowsMax = size_t{1} << 23;

@@ -6,7 +6,7 @@ namespace daidd::inference {
 
 namespace {
 
-enum class ValueKind : uint8_t { kRow, kCodes, kHeads, kLogits };
+enum class ValueKind : uint8_t { kRow, kCodes, kHeads, kLogits, kPooled };
 
 ModelError bad(size_t op, std::string_view what) {
     return {ModelErrorReason::kBadGraph, "operation " + std::to_string(op) + ": " + std::string{what}};
@@ -23,8 +23,9 @@ public:
         for (size_t i = 0; i < graph_.ops.size(); ++i) {
             if (auto error = add(i, graph_.ops[i])) return Fail{std::move(*error)};
         }
-        if (graph_.ops.back().op() != OpKind::kHead)
+        if (graph_.ops.back().op() != OpKind::kHead && !graph_.is_encoder())
             return Fail{bad(graph_.ops.size(), "no head at the end")};
+        if (sees_behind_ && !graph_.is_encoder()) return Fail{bad(0, "full attention before a head")};
         for (size_t i = 0; i < linear_used_.size(); ++i) {
             if (!linear_used_[i]) return Fail{bad(0, "unused linear " + std::to_string(i))};
         }
@@ -63,7 +64,8 @@ private:
         }
         if ((i == 0) != (op.op() == OpKind::kEmbedding))
             return bad(i, "the embedding is the first and only one");
-        if (i > 0 && kinds_.back() == ValueKind::kLogits) return bad(i, "after the head");
+        if (i > 0 && (kinds_.back() == ValueKind::kLogits || kinds_.back() == ValueKind::kPooled))
+            return bad(i, "after the head");
         if (auto error = check_unused(i, op)) return error;
         switch (op.op()) {
         case OpKind::kEmbedding:
@@ -77,7 +79,16 @@ private:
         case OpKind::kRopeQuant:
         case OpKind::kLocalRopeQuant: return add_rope(i, op);
         case OpKind::kAttention:
-        case OpKind::kLocalAttention: return add_attention(i, op);
+        case OpKind::kLocalAttention:
+        case OpKind::kFullAttention: return add_attention(i, op);
+        case OpKind::kPosition: return add_position(i, op);
+        case OpKind::kLayerNorm: return add_layer_norm(i, op);
+        case OpKind::kGelu:
+        case OpKind::kMeanPool:
+            if (!is(op.a, ValueKind::kRow)) return bad(i, "input");
+            if (op.op() == OpKind::kMeanPool && plan_.width[op.a] > kDimMax) return bad(i, "width");
+            output(op.op() == OpKind::kGelu ? ValueKind::kRow : ValueKind::kPooled, plan_.width[op.a]);
+            return std::nullopt;
         case OpKind::kNorm:
         case OpKind::kHeadNorm: return add_norm(i, op);
         case OpKind::kAdd:
@@ -99,11 +110,12 @@ private:
     Error check_unused(size_t i, const Op& op) const {
         const OpKind kind = op.op();
         const bool quant = kind == OpKind::kNormQuant || kind == OpKind::kQuant;
-        const bool linear = kind == OpKind::kLinear || kind == OpKind::kHead;
+        const bool linear = kind == OpKind::kLinear || kind == OpKind::kHead || kind == OpKind::kPosition;
         if (kind == OpKind::kEmbedding && op.a != kNoIndex) return bad(i, "a");
         if (kind != OpKind::kAdd && op.b != kNoIndex) return bad(i, "b");
         if (!linear && op.linear != kNoIndex) return bad(i, "linear");
-        const bool norm = kind == OpKind::kNormQuant || kind == OpKind::kNorm || kind == OpKind::kHeadNorm;
+        const bool norm = kind == OpKind::kNormQuant || kind == OpKind::kNorm || kind == OpKind::kHeadNorm ||
+                          kind == OpKind::kLayerNorm;
         if (!norm && op.norm != kNoIndex) return bad(i, "norm");
         if (quant ? op.planes != 1 && op.planes != 2 : op.planes != 0) return bad(i, "planes");
         return std::nullopt;
@@ -138,6 +150,33 @@ private:
             plan_.operands.push_back({uint16_t(first + plane), op.linear, uint8_t(two ? plane + 1 : 0)});
         }
         output(head ? ValueKind::kLogits : ValueKind::kRow, linear.n);
+        return std::nullopt;
+    }
+
+    Error add_position(size_t i, const Op& op) {
+        if (!is(op.a, ValueKind::kRow)) return bad(i, "input");
+        if (op.linear >= parts_.linears.size() || linear_used_[op.linear]) return bad(i, "linear");
+        const Linear& table = parts_.linears[op.linear];
+        if (table.k != plan_.width[op.a]) return bad(i, "width of the input");
+        if (table.n != parts_.dimensions.context || !table.bias.empty()) return bad(i, "positions");
+        linear_used_[op.linear] = true;
+        trace(TensorKind::kResidual, 0, table.k, 1);
+        output(ValueKind::kRow, table.k);
+        return std::nullopt;
+    }
+
+    /// What it reads must be in the trace: an element of its output depends on all of it.
+    Error add_layer_norm(size_t i, const Op& op) {
+        if (!is(op.a, ValueKind::kRow)) return bad(i, "input");
+        const OpKind source = graph_.ops[op.a].op();
+        if (source != OpKind::kEmbedding && source != OpKind::kPosition && source != OpKind::kAdd)
+            return bad(i, "input");
+        if (op.norm >= parts_.norms.size() || norm_used_[op.norm]) return bad(i, "norm");
+        const uint32_t width = plan_.width[op.a];
+        if (width > kDimMax || parts_.norms[op.norm].gq.size() != 2 * size_t{width})
+            return bad(i, "width of the norm");
+        norm_used_[op.norm] = true;
+        output(ValueKind::kRow, width);
         return std::nullopt;
     }
 
@@ -180,6 +219,7 @@ private:
             if (parts_.window == 0) return bad(i, "window");
             has_window_ = true;
         }
+        if (op.op() == OpKind::kFullAttention) sees_behind_ = true;
         output(ValueKind::kRow, d.heads * d.head_dim, plan_.layer[op.a]);
         return std::nullopt;
     }
@@ -189,7 +229,7 @@ private:
     std::vector<bool> linear_used_, norm_used_;
     std::vector<ValueKind> kinds_;
     uint32_t ropes_ = 0;
-    bool has_local_rope_ = false, has_window_ = false;
+    bool has_local_rope_ = false, has_window_ = false, sees_behind_ = false;
     Plan plan_;
 };
 

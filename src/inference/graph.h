@@ -24,10 +24,15 @@ enum class OpKind : uint8_t {
     kGeglu = 11,           ///< int32 row gate ‖ up → int32 row of half the width
     kLocalRopeQuant = 12,  ///< kRopeQuant with the rotary constants `local_rope`
     kLocalAttention = 13,  ///< kAttention over the last `window` positions
+    kPosition = 14,        ///< int32 row → that plus the row of table `linear` at the position
+    kLayerNorm = 15,      ///< int32 row → its layer norm; `norm`: a gain an element, then a bias an element
+    kFullAttention = 16,  ///< kAttention over all positions of the text, those behind as well
+    kGelu = 17,           ///< int32 row → the GELU of every element
+    kMeanPool = 18,       ///< rows of all positions → their mean's direction; the last operation
 };
 
 /// Whether an operation of this number exists.
-inline constexpr bool is_operation(uint8_t kind) { return kind <= uint8_t(OpKind::kLocalAttention); }
+inline constexpr bool is_operation(uint8_t kind) { return kind <= uint8_t(OpKind::kMeanPool); }
 
 inline constexpr uint16_t kNoIndex = 0xffff;
 
@@ -40,8 +45,8 @@ struct Op {
     uint8_t kind = 0;
     uint16_t a = kNoIndex;
     uint16_t b = kNoIndex;       ///< second input of kAdd
-    uint16_t linear = kNoIndex;  ///< of kLinear and kHead: index of the weights
-    uint16_t norm = kNoIndex;    ///< of kNormQuant, kNorm and kHeadNorm: index of the norm
+    uint16_t linear = kNoIndex;  ///< of kLinear, kHead and kPosition: index of the weights
+    uint16_t norm = kNoIndex;    ///< of kNormQuant and of those that yield a row: index of the norm
     uint8_t planes = 0;          ///< of kNormQuant and kQuant: 1 or 2
 
     OpKind op() const { return OpKind(kind); }
@@ -58,6 +63,8 @@ struct Op {
 struct Graph {
     std::vector<Op> ops;
 
+    /// Whether it ends in an embedding of the whole text instead of logits.
+    bool is_encoder() const { return !ops.empty() && ops.back().op() == OpKind::kMeanPool; }
     bool operator==(const Graph&) const = default;
 
     template <class Self, class Visit>
@@ -75,9 +82,9 @@ enum class TensorKind : uint8_t {
 inline constexpr size_t kTailBytes = 7;
 
 /// One tensor of the trace (protocol §3). Every operation whose kind makes a residual or codes is traced,
-/// in graph order: kEmbedding and kAdd 1 tensor, kNormQuant and kQuant one a plane (high before low),
-/// kRopeQuant and kLocalRopeQuant 3 (q, k, v). kNorm and kHeadNorm trace the row they read, 1 tensor: an
-/// element of their output depends on all of it.
+/// in graph order: kEmbedding, kPosition and kAdd 1 tensor, kNormQuant and kQuant one a plane (high before
+/// low), kRopeQuant and kLocalRopeQuant 3 (q, k, v). kNorm and kHeadNorm trace the row they read, 1 tensor:
+/// an element of their output depends on all of it. What kLayerNorm reads is traced as it is made.
 struct TensorInfo {
     TensorKind kind = TensorKind::kResidual;
     uint16_t op = kNoIndex;

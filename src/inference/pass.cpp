@@ -71,12 +71,17 @@ void Pass::step(size_t i, const Op& op) {
     case OpKind::kRopeQuant: return rope(i, op, rotations_);
     case OpKind::kLocalRopeQuant: return rope(i, op, local_rotations_);
     case OpKind::kAttention:
-    case OpKind::kLocalAttention: return attend(i, op);
+    case OpKind::kLocalAttention:
+    case OpKind::kFullAttention: return attend(i, op);
     case OpKind::kAdd: return add(i, op);
     case OpKind::kSwiglu: return gate(i, op, kSigmoid);
     case OpKind::kGeglu: return gate(i, op, kGeluTanh);
     case OpKind::kNorm: return norm(i, op);
     case OpKind::kHeadNorm: return norm_heads(i, op);
+    case OpKind::kPosition: return add_positions(i, op);
+    case OpKind::kLayerNorm: return layer_norm(i, op);
+    case OpKind::kGelu: return gelu(i, op);
+    case OpKind::kMeanPool: return pool(i, op);
     }
 }
 

@@ -60,6 +60,10 @@ private:
     void gate(size_t i, const Op& op, const GateTable& table);
     void norm(size_t i, const Op& op);
     void norm_heads(size_t i, const Op& op);
+    void add_positions(size_t i, const Op& op);
+    void layer_norm(size_t i, const Op& op);
+    void gelu(size_t i, const Op& op);
+    void pool(size_t i, const Op& op);
 
     using Rotations = std::vector<SineCosine>;  // (row, pair)
     Rotations make_rotations(const std::vector<uint64_t>& rope) const;

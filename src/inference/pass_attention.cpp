@@ -78,6 +78,7 @@ void Pass::attend(size_t i, const Op& op) {
     const CodeRows& queries = values_[op.a].codes;
     auto& out = take_rows(i, size_t{count()} * d.heads * d.head_dim);
     const uint16_t layer = model_.plan().layer[i];
+    const bool full = op.op() == OpKind::kFullAttention;
     const uint32_t window = op.op() == OpKind::kLocalAttention ? model_.parts().window : kContextMax;
     // Item by item, head by head: the keys of one head stay in the cache for all its queries.
     parallel_.run(d.heads * count(), [&](uint32_t begin, uint32_t end, unsigned part) {
@@ -87,7 +88,8 @@ void Pass::attend(size_t i, const Op& op) {
             const uint32_t r = item.begin + within % item.count, row = r * d.heads + h;
             const uint32_t kv_head = h / (d.heads / d.kv_heads);
             const HeadQuery query{queries.plane(row, 0).data(), queries.scales[row].scale};
-            const uint32_t seen = rows_[r].position + 1, first = seen > window ? seen - window : 0;
+            const uint32_t seen = full ? rows_[item.begin].position + item.count : rows_[r].position + 1;
+            const uint32_t first = seen > window ? seen - window : 0;
             const auto rows = [&](Part what) { return item.sequence.head(layer, kv_head, what).from(first); };
             kernels_.attention_head(query, rows(Part::kKeys), rows(Part::kValues),
                                     seen - first / kPagePositions * kPagePositions, d.head_dim, model_.fx(),

@@ -16,6 +16,8 @@ extern const GateTable kSigmoid;
 /// g(x) = gelu(x) / x = (1 + tanh(√(2/π) · (x + 0.044715 x³))) / 2. Part of the root of the models that use
 /// it.
 extern const GateTable kGeluTanh;
+/// g(x) = (1 + erf(x/√2)) / 2: gelu(x) / x. Part of the root of the models that use it.
+extern const GateTable kGeluErf;
 /// round(2^30 · sin(2π · i/4096)), the first quarter turn; the rest by symmetry.
 extern const std::array<int32_t, 1025> kQuarterSine;
 /// round(2^16 · −ln(−ln x)) and round(2^16 · −ln(−ln(1 − x))) at x = 2^(o−34) · (1 + i/16): entry

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "crypto/hash.h"
+#include "inference/bert.h"
 #include "inference/fixed.h"
 
 namespace daidd::inference {
@@ -41,10 +42,7 @@ public:
 
     ModelParts make() {
         const Dimensions& d = shape_.dimensions;
-        parts_.architecture = "toy";
-        parts_.dimensions = d;
-        parts_.fx = shape_.fx;
-        parts_.epsilon = (uint64_t{1} << (2 * shape_.fx)) / 100'000;
+        make_facts();
         const LlamaVariant& variant = shape_.variant;
         // θ = 2^12: half the exponent's steps of 12 bits over the pairs.
         for (uint32_t j = 0; j < d.head_dim / 2; ++j) {
@@ -75,7 +73,36 @@ public:
         return std::move(parts_);
     }
 
+    ModelParts make_encoder() {
+        const Dimensions& d = shape_.dimensions;
+        make_facts();
+        parts_.rope.assign(d.head_dim / 2, 0);
+        make_embedding();
+        add_linear(d.context, d.dim, false);
+        add_layer_norm();
+        const std::pair<uint32_t, uint32_t> shapes[] = {
+            {d.qkv_width(), d.dim}, {d.dim, d.heads * d.head_dim}, {d.ffn, d.dim}, {d.dim, d.ffn}};
+        for (uint32_t l = 0; l < d.layers; ++l) {
+            for (const auto& [n, k] : shapes) {
+                add_linear(n, k, true);
+                add_linear(n, k, false);
+            }
+            add_layer_norm();
+            add_layer_norm();
+        }
+        parts_.graph = make_bert_graph(d.layers);
+        parts_.memory = memory_;
+        return std::move(parts_);
+    }
+
 private:
+    void make_facts() {
+        parts_.architecture = "toy";
+        parts_.dimensions = shape_.dimensions;
+        parts_.fx = shape_.fx;
+        parts_.epsilon = (uint64_t{1} << (2 * shape_.fx)) / 100'000;
+    }
+
     static constexpr uint64_t kTurn = 0x28BE'60DB'9391'054A;  // floor(2^64 / 2π)
 
     std::span<const uint16_t> mantissas(const std::string& name, uint32_t rows) {
@@ -127,6 +154,13 @@ private:
         parts_.norms.push_back(norm);
     }
 
+    /// Biases of both signs.
+    void add_layer_norm() {
+        add_norm(2 * shape_.dimensions.dim, true);
+        auto& numbers = memory_->numbers.back();
+        for (size_t i = shape_.dimensions.dim; i < numbers.size(); ++i) numbers[i] -= 3 * kGainMax / 4;
+    }
+
     const ToyShape& shape_;
     std::shared_ptr<ToyMemory> memory_;
     ModelParts parts_;
@@ -146,5 +180,6 @@ ToyShape regtest_toy() {
 }
 
 ModelParts make_toy(const ToyShape& shape) { return ToyMaker{shape}.make(); }
+ModelParts make_toy_encoder(const ToyShape& shape) { return ToyMaker{shape}.make_encoder(); }
 
 }  // namespace daidd::inference

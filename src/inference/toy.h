@@ -28,5 +28,8 @@ ToyShape regtest_toy();
 
 /// Requires dimensions that Model::build accepts.
 ModelParts make_toy(const ToyShape& shape);
+/// An encoder of BERT's shape (bert.h). Requires as many key heads as heads and heads · head_dim == dim; of
+/// `shape` bias, gains, planes and variant say nothing.
+ModelParts make_toy_encoder(const ToyShape& shape);
 
 }  // namespace daidd::inference

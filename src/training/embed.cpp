@@ -22,7 +22,9 @@ EmbedError error_of(ForwardError error) {
     case ForwardError::kNoTokens: return EmbedError::kNoTokens;
     case ForwardError::kUnknownToken: return EmbedError::kUnknownToken;
     case ForwardError::kTooLong: return EmbedError::kTooLong;
-    case ForwardError::kOutOfPages: break;  // sequences here have no budget
+    case ForwardError::kOutOfPages:  // sequences here have no budget
+    case ForwardError::kNotADecoder:
+    case ForwardError::kNotAnEncoder: break;
     }
     assert(false);
     return EmbedError::kTooLong;
@@ -70,22 +72,8 @@ private:
     std::vector<int64_t> sums_;  // <= 2^17 · 2^30
 };
 
-}  // namespace
-
-std::string_view to_string(EmbedError error) {
-    switch (error) {
-    case EmbedError::kNoTokens: return "no_tokens";
-    case EmbedError::kUnknownToken: return "unknown_token";
-    case EmbedError::kTooLong: return "too_long";
-    case EmbedError::kNoDirection: return "no_direction";
-    case EmbedError::kNoFinalNorm: return "no_final_norm";
-    }
-    return "unknown";
-}
-
-Result<Vector, EmbedError> embed(const Model& model, std::span<const uint32_t> tokens,
-                                 const EvalOptions& options) {
-    assert(options.chunk > 0);
+Result<Vector, EmbedError> embed_by_decoder(const Model& model, std::span<const uint32_t> tokens,
+                                            const EvalOptions& options) {
     const auto source = final_norm(model);
     if (!source) return Fail{EmbedError::kNoFinalNorm};
     if (tokens.empty()) return Fail{EmbedError::kNoTokens};
@@ -102,6 +90,30 @@ Result<Vector, EmbedError> embed(const Model& model, std::span<const uint32_t> t
     const auto unit = inference::unit_row_of_sums(pool.sums());
     if (!unit) return Fail{EmbedError::kNoDirection};
     return *make_vector(*unit);
+}
+
+}  // namespace
+
+std::string_view to_string(EmbedError error) {
+    switch (error) {
+    case EmbedError::kNoTokens: return "no_tokens";
+    case EmbedError::kUnknownToken: return "unknown_token";
+    case EmbedError::kTooLong: return "too_long";
+    case EmbedError::kNoDirection: return "no_direction";
+    case EmbedError::kNoFinalNorm: return "no_final_norm";
+    }
+    return "unknown";
+}
+
+Result<Vector, EmbedError> embed(const Model& model, std::span<const uint32_t> tokens,
+                                 const EvalOptions& options) {
+    assert(options.chunk > 0);
+    if (!model.graph().is_encoder()) return embed_by_decoder(model, tokens, options);
+    const auto unit = encode_text(model, options.backend, tokens, options.threads);
+    if (!unit) return Fail{error_of(unit.error())};
+    auto vector = make_vector(*unit);
+    if (!vector) return Fail{EmbedError::kNoDirection};
+    return *std::move(vector);
 }
 
 Hash256 text_hash(std::string_view text) { return crypto::hash("text", {as_bytes(text)}); }

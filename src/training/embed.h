@@ -11,7 +11,7 @@ enum class EmbedError {
     kUnknownToken,  ///< not in the vocabulary
     kTooLong,       ///< more tokens than the model's context
     kNoDirection,   ///< the rows cancel out, or are all zeros
-    kNoFinalNorm,   ///< the head reads something else than a norm of the residual stream
+    kNoFinalNorm,   ///< a decoder whose head reads something else than a norm of the residual stream
 };
 std::string_view to_string(EmbedError error);
 

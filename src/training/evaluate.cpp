@@ -16,6 +16,7 @@ std::string_view to_string(EvalError error) {
     case EvalError::kTooShort: return "too_short";
     case EvalError::kTooLong: return "too_long";
     case EvalError::kUnknownToken: return "unknown_token";
+    case EvalError::kNotADecoder: return "not_a_decoder";
     }
     return "unknown";
 }

@@ -22,6 +22,7 @@ enum class EvalError {
     kTooShort,      ///< no whole window
     kTooLong,       ///< more than kEvalTokensMax
     kUnknownToken,  ///< not in the vocabulary
+    kNotADecoder,   ///< the model has no logits
 };
 std::string_view to_string(EvalError error);
 

@@ -13,7 +13,9 @@ EvalError error_of(ForwardError error) {
     case ForwardError::kNoTokens: return EvalError::kTooShort;
     case ForwardError::kUnknownToken: return EvalError::kUnknownToken;
     case ForwardError::kTooLong: return EvalError::kTooLong;
-    case ForwardError::kOutOfPages: break;  // sequences here have no budget
+    case ForwardError::kNotADecoder: return EvalError::kNotADecoder;
+    case ForwardError::kOutOfPages:  // sequences here have no budget
+    case ForwardError::kNotAnEncoder: break;
     }
     return EvalError::kTooLong;
 }

@@ -7,14 +7,14 @@
 #include "inference/model_file.h"
 #include "inference/toy.h"
 
-// Reads a model file as anybody may offer it. The input is a byte that picks an honest file, of a Llama or
-// with every operation that a Llama does not have, and a list of patches (offset u24, byte) to it, so that
-// mutations get past the container; what loads must run, and give the same on every backend.
+// Reads a model file as anybody may offer it. The input is a byte that picks an honest file, of a Llama, with
+// every operation that a decoder may have or of an encoder, and a list of patches (offset u24, byte) to it,
+// so that mutations get past the container; what loads must run, and give the same on every backend.
 
 namespace daidd::inference {
 namespace {
 
-Bytes honest_file(const LlamaVariant& variant) {
+ToyShape small_shape() {
     ToyShape shape;
     shape.dimensions = {.vocabulary = 20,
                         .layers = 1,
@@ -25,19 +25,37 @@ Bytes honest_file(const LlamaVariant& variant) {
                         .head_dim = 16,
                         .context = 8};
     shape.bias = shape.gains = true;
-    shape.variant = variant;
+    return shape;
+}
+
+Bytes file_of(const ModelParts& parts) {
     GgufWriter writer;
-    write_model(make_toy(shape), writer);
+    write_model(parts, writer);
     return writer.finish();
+}
+
+Bytes honest_decoder(const LlamaVariant& variant) {
+    ToyShape shape = small_shape();
+    shape.variant = variant;
+    return file_of(make_toy(shape));
+}
+
+Bytes honest_encoder() {
+    ToyShape shape = small_shape();
+    shape.dimensions.kv_heads = shape.dimensions.heads;
+    shape.dimensions.head_dim = shape.dimensions.dim / shape.dimensions.heads;
+    return file_of(make_toy_encoder(shape));
 }
 
 std::vector<Bytes> run(const Model& model, Backend backend) {
     Sequence sequence{model, std::min(3u, model.dimensions().context)};
     const std::vector<uint32_t> tokens(sequence.capacity(), model.dimensions().vocabulary - 1);
     TraceRecorder trace{model};
-    const auto logits = *forward(model, backend, sequence, tokens, {.logits = Logits::kAll, .trace = &trace});
-    const auto* bytes = reinterpret_cast<const uint8_t*>(logits.data());
-    trace.tensors.emplace_back(bytes, bytes + 4 * logits.size());
+    const auto result = model.graph().is_encoder() ? *encode_text(model, backend, tokens, 1, &trace)
+                                                   : *forward(model, backend, sequence, tokens,
+                                                              {.logits = Logits::kAll, .trace = &trace});
+    const auto* bytes = reinterpret_cast<const uint8_t*>(result.data());
+    trace.tensors.emplace_back(bytes, bytes + 4 * result.size());
     return trace.tensors;
 }
 
@@ -47,11 +65,12 @@ std::vector<Bytes> run(const Model& model, Backend backend) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     using namespace daidd::inference;
     static const daidd::Bytes honest[] = {
-        honest_file({}),
-        honest_file(
-            {.head_norms = true, .post_norms = true, .geglu = true, .local_rope = true, .window = 2})};
+        honest_decoder({}),
+        honest_decoder(
+            {.head_norms = true, .post_norms = true, .geglu = true, .local_rope = true, .window = 2}),
+        honest_encoder()};
     if (size == 0) return 0;
-    daidd::Bytes bytes = honest[data[0] % 2];
+    daidd::Bytes bytes = honest[data[0] % std::size(honest)];
     for (size_t i = 1; i + 4 <= size; i += 4) {
         const size_t offset = data[i] | size_t{data[i + 1]} << 8 | size_t{data[i + 2]} << 16;
         bytes[offset % bytes.size()] = data[i + 3];

@@ -83,19 +83,22 @@ TEST_P(FastKernels, AddAndActivateTheSame) {
         const auto n = size_t(random.in(1, 40));
         const auto a = random_row(random, n), b = random_row(random, n), both = random_row(random, 2 * n);
         const auto fx = uint32_t(random.in(kFxMin, kFxMax));
-        std::vector<int32_t> sum[2], swish[2], gelu[2];
+        std::vector<int32_t> sum[2], swish[2], gelu[2], exact_gelu[2];
         for (int i = 0; i < 2; ++i) {
             const Kernels& k = i == 0 ? scalar : *fast;
             sum[i].resize(n);
             swish[i].resize(n);
             gelu[i].resize(n);
+            exact_gelu[i].resize(n);
             k.add_row(a, b, sum[i]);
             k.gated_row(kSigmoid, both, fx, swish[i]);
             k.gated_row(kGeluTanh, both, fx, gelu[i]);
+            k.gated_row(kGeluErf, both, fx, exact_gelu[i]);
         }
         ASSERT_EQ(sum[0], sum[1]);
         ASSERT_EQ(swish[0], swish[1]) << "round " << round;
         ASSERT_EQ(gelu[0], gelu[1]) << "round " << round;
+        ASSERT_EQ(exact_gelu[0], exact_gelu[1]) << "round " << round;
     }
 }
 

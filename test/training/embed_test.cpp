@@ -26,6 +26,13 @@ ToyShape toy_with(bool gains) {
     return shape;
 }
 
+ToyShape encoder_shape() {
+    ToyShape shape = regtest_toy();
+    shape.dimensions.kv_heads = shape.dimensions.heads;
+    shape.dimensions.context = 64;
+    return shape;
+}
+
 /// Pooled in doubles from the last residual rows.
 std::vector<double> pooled(const Model& model, const std::vector<uint32_t>& tokens) {
     TraceRecorder trace{model};
@@ -73,10 +80,17 @@ TEST(Embed, OfADecoderIsTheMeanOfItsFinalNorm) {
     }
 }
 
+TEST(Embed, OfAnEncoderIsWhatItSays) {
+    const Model model = *Model::build(make_toy_encoder(encoder_shape()));
+    const auto tokens = some_tokens(20);
+    EXPECT_EQ(*embed(model, tokens), *make_vector(*encode_text(model, Backend::kScalar, tokens)));
+}
+
 TEST(Embed, ChunksThreadsAndBackendsNeverShow) {
     const auto tokens = some_tokens(50);
-    for (const bool gains : {false, true}) {
-        const Model model = *Model::build(make_toy(toy_with(gains)));
+    for (const auto& parts :
+         {make_toy(toy_with(false)), make_toy(toy_with(true)), make_toy_encoder(encoder_shape())}) {
+        const Model model = *Model::build(parts);
         const auto expected = embed(model, tokens, {.backend = Backend::kScalar});
         ASSERT_TRUE(expected);
         for (const Backend backend : kBackends) {
@@ -94,11 +108,13 @@ TEST(Embed, ChunksThreadsAndBackendsNeverShow) {
 TEST(Embed, NamesWhatIsWrong) {
     ToyShape shape = regtest_toy();
     shape.dimensions.context = 64;
-    const Model model = *Model::build(make_toy(shape));
-    EXPECT_EQ(embed(model, {}).error(), EmbedError::kNoTokens);
-    EXPECT_EQ(embed(model, std::vector<uint32_t>{272}).error(), EmbedError::kUnknownToken);
-    EXPECT_TRUE(embed(model, some_tokens(64)));
-    EXPECT_EQ(embed(model, some_tokens(65)).error(), EmbedError::kTooLong);
+    for (const auto& each : {make_toy(shape), make_toy_encoder(encoder_shape())}) {
+        const Model model = *Model::build(each);
+        EXPECT_EQ(embed(model, {}).error(), EmbedError::kNoTokens);
+        EXPECT_EQ(embed(model, std::vector<uint32_t>{272}).error(), EmbedError::kUnknownToken);
+        EXPECT_TRUE(embed(model, some_tokens(64)));
+        EXPECT_EQ(embed(model, some_tokens(65)).error(), EmbedError::kTooLong);
+    }
     // A head that reads codes without a norm.
     ModelParts parts = make_toy(shape);
     auto& quant = parts.graph.ops[parts.graph.ops.size() - 2];
@@ -111,6 +127,10 @@ TEST(Embed, NamesWhatIsWrong) {
     const std::vector<int32_t> zeros(shape.dimensions.dim);
     parts.norms.back() = {zeros, 0};
     EXPECT_EQ(embed(*Model::build(parts), some_tokens(3)).error(), EmbedError::kNoDirection);
+    ModelParts encoder = make_toy_encoder(encoder_shape());
+    const std::vector<int32_t> numbers(encoder.norms.back().gq.size());
+    encoder.norms.back() = {numbers, 0};
+    EXPECT_EQ(embed(*Model::build(encoder), some_tokens(3)).error(), EmbedError::kNoDirection);
 }
 
 }  // namespace

@@ -126,6 +126,14 @@ TEST_F(Evaluate, NamesWhatIsWrong) {
     EXPECT_EQ(evaluate(model, tokens, 2, 1)->tokens, 1u);
 }
 
+TEST(EvaluateEncoder, HasNoLosses) {
+    ToyShape shape = regtest_toy();
+    shape.dimensions.kv_heads = shape.dimensions.heads;
+    const Model model = *Model::build(make_toy_encoder(shape));
+    EXPECT_EQ(evaluate(model, std::vector<uint32_t>(10), 5, 0).error(), EvalError::kNotADecoder);
+    EXPECT_EQ(choice_losses(model, {{1}, {{{1}}}, 0}).error(), EvalError::kNotADecoder);
+}
+
 TEST(Evaluation, TheCommitmentNamesEverything) {
     const Evaluation good{{1}, {2}, 3, 4, 5};
     for (const Evaluation& other :
