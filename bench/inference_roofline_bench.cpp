@@ -1,6 +1,7 @@
 #include <benchmark/benchmark.h>
 
 #include "inference/kernels.h"
+#include "inference/product.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -32,6 +33,23 @@ namespace {
 }
 BENCHMARK(vnni_peak)->Unit(benchmark::kMillisecond);
 #endif
+
+/// A product on one backend, whichever is the best one.
+void product(benchmark::State& state, Backend backend) {
+    if (!is_supported(backend)) return state.SkipWithError("this processor lacks the backend");
+    const Product p{uint32_t(state.range(0)), uint32_t(state.range(1)), uint32_t(state.range(2)),
+                    uint32_t(state.range(3))};
+    std::vector<int32_t> y(size_t{p.codes.rows} * p.linear.n);
+    Scratch scratch;
+    for (auto _ : state) {
+        kernels_of(backend).linear(p.linear, &p.packed, p.codes, 0, p.packed.blocks, 14, y.data(), scratch);
+        benchmark::DoNotOptimize(y.data());
+    }
+    p.count(state);
+}
+BENCHMARK_CAPTURE(product, avx2, Backend::kAvx2)->Apply(shapes);
+BENCHMARK_CAPTURE(product, avx512, Backend::kAvx512)->Apply(shapes);
+BENCHMARK_CAPTURE(product, amx, Backend::kAmx)->Apply(shapes);
 
 /// A matrix of 256 MiB, more than the second-level cache of any core holds.
 constexpr uint32_t kWide = 16'384;

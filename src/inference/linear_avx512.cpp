@@ -3,16 +3,24 @@
 #include <cstring>
 
 #include "inference/kernels_avx512.h"
+#include "inference/noised_avx512.h"
 #include "inference/outputs_avx512.h"
 
 namespace daidd::inference::avx512 {
 
 namespace {
 
-constexpr uint32_t kRowsAtOnce = 12;  // rows of codes (planes count) that share one read of the weights
+/// Rows of codes (planes count) that share one read of the weights: 28 sums, two registers of weights, one of
+/// codes.
+constexpr uint32_t kRowsAtOnce = 14;
 constexpr uint32_t kBlocksAtOnce = 2;
 constexpr uint32_t kRowsNarrow = 4;  // so few rows wait for the weights: one block at a time, as it lies
 constexpr uint32_t kPrefetchBytes = 2048;
+/// Codes and outputs that stay near while all weights pass by: half of a second-level cache. No fewer rows
+/// than these, or the weights would pass too often.
+constexpr size_t kNearBytes = size_t{1} << 20;
+constexpr size_t kNearRowsMin = 64;
+constexpr uint32_t kStepsAhead = 2;  // that bring one line near
 constexpr uint32_t kStepBytes = kPackColumns * kPackDepth;
 static_assert(kStepBytes == sizeof(__m512i));
 
@@ -22,20 +30,29 @@ struct Sums {
 
 /// Rows [first, first + count) of codes, planes of a row together, each code + 64: unsigned, as vpdpbusd
 /// wants one operand. Four codes of each row lie together, so one step of the product reads on where the last
-/// ended. Depth is padded with zeros, which meet zero weights.
+/// ended. Depth is padded with codes of zero, which meet zero weights.
 void interleave(const CodeRows& codes, uint32_t first, uint32_t count, uint32_t steps, uint8_t* out) {
-    const uint32_t rows = count * codes.planes, whole = codes.width / kPackDepth;
+    static_assert(kRowsAtOnce <= kTile);
+    const uint32_t rows = count * codes.planes;
+    const __mmask16 lanes = first_lanes(rows);
+    const __m512i offset = _mm512_set1_epi8(64);
+    const int8_t* from[kTile];
     for (uint32_t r = 0; r < rows; ++r) {
-        const int8_t* from = codes.plane(first + r / codes.planes, r % codes.planes).data();
-        uint8_t* to = out + size_t{r} * kPackDepth;
-        const auto put = [&](uint32_t step, uint32_t bytes) {
-            uint32_t four = 0;
-            std::memcpy(&four, from + size_t{step} * kPackDepth, bytes);
-            four = (four ^ 0x4040'4040) & 0x7f7f'7f7f;  // each byte + 64: its sign becomes bit 6
-            std::memcpy(to + size_t{step} * rows * kPackDepth, &four, kPackDepth);
-        };
-        for (uint32_t step = 0; step < whole; ++step) put(step, kPackDepth);
-        if (whole < steps) put(whole, codes.width - whole * kPackDepth);
+        from[r] = codes.plane(first + r / codes.planes, r % codes.planes).data();
+    }
+    for (uint32_t step = 0; step < steps; step += kTile) {
+        const uint32_t at = step * kPackDepth, left = codes.width - at;
+        const __mmask64 mask = left >= kTile * kPackDepth ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
+        __m512i x[kTile];
+        for (uint32_t r = 0; r < kTile; ++r) {
+            x[r] = r < rows ? _mm512_maskz_loadu_epi8(mask, from[r] + at) : _mm512_setzero_si512();
+            x[r] = _mm512_add_epi8(x[r], offset);
+        }
+        alignas(64) Cells four[kTile];  // of every row, a step
+        transpose(x, four);
+        for (uint32_t i = 0; i < std::min(steps - step, kTile); ++i, out += rows * kPackDepth) {
+            _mm512_mask_storeu_epi32(out, lanes, load(four[i]));
+        }
     }
 }
 
@@ -56,8 +73,8 @@ inline __attribute__((always_inline)) void add_step(const int8_t* weights, size_
     }
 }
 
-/// Weights to bring near while others are multiplied: a line a step, each `stride` bytes after the last. They
-/// may lie behind the end of the matrix: what is only brought near need not exist.
+/// Weights to bring near while others are multiplied: a line every other step, each `stride` bytes after the
+/// last. They may lie behind the end of the matrix: what is only brought near need not exist.
 struct Ahead {
     const int8_t* weights;
     uint32_t stride;
@@ -69,6 +86,7 @@ struct Ahead {
 template <uint32_t R, uint32_t B, uint32_t D>
 void multiply(const int8_t* weights, const uint8_t* codes, const int32_t* offset, uint32_t steps, Ahead ahead,
               Sums& out) {
+    constexpr uint32_t kTurn = std::max(D, kStepsAhead);
     const size_t block_bytes = size_t{steps} * kStepBytes;
     __m512i sum[D][R][B];
 #pragma GCC unroll 32
@@ -81,16 +99,17 @@ void multiply(const int8_t* weights, const uint8_t* codes, const int32_t* offset
         }
     }
     uint32_t step = 0;
-    for (; step + D <= steps; step += D) {
+    for (; step + kTurn <= steps; step += kTurn) {
+        if constexpr (D == 1) {
+            _mm_prefetch(reinterpret_cast<const char*>(ahead.weights), _MM_HINT_T1);
+            ahead.weights += ahead.stride;
+        }
 #pragma GCC unroll 32
-        for (uint32_t d = 0; d < D; ++d) {
+        for (uint32_t i = 0; i < kTurn; ++i) {
             if constexpr (D > 1) {
                 _mm_prefetch(reinterpret_cast<const char*>(weights) + kPrefetchBytes, _MM_HINT_T0);
-            } else {
-                _mm_prefetch(reinterpret_cast<const char*>(ahead.weights), _MM_HINT_T1);
-                ahead.weights += ahead.stride;
             }
-            add_step(weights, block_bytes, codes, sum[d]);
+            add_step(weights, block_bytes, codes, sum[i % D]);
             weights += kStepBytes;
             codes += R * kPackDepth;
         }
@@ -112,12 +131,12 @@ void multiply(const int8_t* weights, const uint8_t* codes, const int32_t* offset
 using Multiply = void (*)(const int8_t* weights, const uint8_t* codes, const int32_t* offset, uint32_t steps,
                           Ahead ahead, Sums& out);
 constexpr Multiply kNarrow[] = {multiply<1, 1, 4>, multiply<2, 1, 4>, multiply<3, 1, 4>, multiply<4, 1, 4>};
-constexpr Multiply kOneBlock[] = {multiply<5, 1, 1>,  multiply<6, 1, 1>, multiply<7, 1, 1>,
-                                  multiply<8, 1, 1>,  multiply<9, 1, 1>, multiply<10, 1, 1>,
-                                  multiply<11, 1, 1>, multiply<12, 1, 1>};
-constexpr Multiply kTwoBlocks[] = {multiply<5, 2, 1>,  multiply<6, 2, 1>, multiply<7, 2, 1>,
-                                   multiply<8, 2, 1>,  multiply<9, 2, 1>, multiply<10, 2, 1>,
-                                   multiply<11, 2, 1>, multiply<12, 2, 1>};
+constexpr Multiply kOneBlock[] = {
+    multiply<5, 1, 1>,  multiply<6, 1, 1>,  multiply<7, 1, 1>,  multiply<8, 1, 1>,  multiply<9, 1, 1>,
+    multiply<10, 1, 1>, multiply<11, 1, 1>, multiply<12, 1, 1>, multiply<13, 1, 1>, multiply<14, 1, 1>};
+constexpr Multiply kTwoBlocks[] = {
+    multiply<5, 2, 1>,  multiply<6, 2, 1>,  multiply<7, 2, 1>,  multiply<8, 2, 1>,  multiply<9, 2, 1>,
+    multiply<10, 2, 1>, multiply<11, 2, 1>, multiply<12, 2, 1>, multiply<13, 2, 1>, multiply<14, 2, 1>};
 static_assert(kRowsNarrow + std::size(kTwoBlocks) == kRowsAtOnce);
 
 Multiply multiply_of(uint32_t rows, uint32_t blocks) {
@@ -126,41 +145,55 @@ Multiply multiply_of(uint32_t rows, uint32_t blocks) {
     return (blocks == 1 ? kOneBlock : kTwoBlocks)[rows - kRowsNarrow - 1];
 }
 
+/// Rows of codes in groups of like size.
+struct Groups {
+    uint32_t rows, count;
+    Groups(uint32_t all_rows, uint32_t planes)
+        : rows{all_rows}, count{(all_rows + kRowsAtOnce / planes - 1) / (kRowsAtOnce / planes)} {}
+    uint32_t first(uint32_t group) const { return uint32_t(uint64_t{rows} * group / count); }
+    uint32_t size(uint32_t group) const { return first(group + 1) - first(group); }
+};
+
 }  // namespace
 
 void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& codes, uint32_t block_begin,
             uint32_t block_end, uint32_t fx, int32_t* y, Scratch& scratch) {
     const PackedLinear& w = *packed;
     const uint32_t planes = codes.planes, steps = w.depth / kPackDepth;
-    const uint32_t most = kRowsAtOnce / planes, groups = (codes.rows + most - 1) / most;
-    const uint32_t rows_at_once = (codes.rows + groups - 1) / groups;  // groups of like size
-    uint8_t* const cells = scratch.take_bytes(size_t{codes.rows} * planes * w.depth);
-    const auto group_at = [&](uint32_t first) { return cells + size_t{first} * planes * w.depth; };
-    const auto count_at = [&](uint32_t first) { return std::min(rows_at_once, codes.rows - first); };
-    for (uint32_t first = 0; first < codes.rows; first += rows_at_once) {
-        interleave(codes, first, count_at(first), steps, group_at(first));
+    const size_t row_bytes = size_t{planes} * w.depth, block_bytes = size_t{kPackColumns} * w.depth;
+    const Groups groups{codes.rows, planes};
+    uint8_t* const cells = scratch.take_bytes(codes.rows * row_bytes);
+    for (uint32_t g = 0; g < groups.count; ++g) {
+        interleave(codes, groups.first(g), groups.size(g), steps, cells + groups.first(g) * row_bytes);
     }
-    // The first group of rows waits for weights; so all groups bring the next blocks nearer, each its share.
-    const size_t block_bytes = size_t{kPackColumns} * w.depth;
-    const auto stride = uint32_t((kBlocksAtOnce * kStepBytes + groups - 1) / groups);
-    const size_t share = size_t{stride} * steps;
+    const size_t near_rows = std::max(kNearBytes / (row_bytes + linear.n * sizeof *y), kNearRowsMin);
+    const auto near_groups = uint32_t(std::max<size_t>(1, near_rows * planes / kRowsAtOnce));
     Sums sums;
-    for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
-        const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
-        const OutputBlock outputs[] = {{linear, w, block, fx}, {linear, w, block + blocks - 1, fx}};
-        for (uint32_t first = 0; first < codes.rows; first += rows_at_once) {
-            const uint32_t count = count_at(first), rows = count * planes;
-            const uint32_t together = rows <= kRowsNarrow ? 1 : blocks;
-            for (uint32_t b = 0; b < blocks; b += together) {
-                const int8_t* weights = w.weights.get() + (block + b) * block_bytes;
-                const Ahead ahead{weights + together * block_bytes + first / rows_at_once * share, stride};
-                const int32_t* offset = &w.offset[size_t{block + b} * kPackColumns];
-                multiply_of(rows, together)(weights, group_at(first), offset, steps, ahead, sums);
-                for (uint32_t i = 0; i < together; ++i) {
-                    const OutputBlock& to = outputs[b + i];
-                    to.put(count, &codes.factors[first], sums.at[0][i], planes == 2 ? sums.at[1][i] : nullptr,
-                           size_t{planes} * kBlocksAtOnce * kPackColumns,
-                           y + size_t{first} * linear.n + to.column());
+    for (uint32_t near = 0; near < groups.count; near += near_groups) {
+        // The first group of rows waits for weights; so all groups bring the next blocks nearer, each its
+        // share.
+        const uint32_t end = std::min(groups.count, near + near_groups), sharing = end - near;
+        const auto stride = uint32_t((kStepsAhead * kBlocksAtOnce * kStepBytes + sharing - 1) / sharing);
+        const size_t share = size_t{stride} * (steps / kStepsAhead);
+        for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
+            const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
+            const OutputBlock outputs[] = {{linear, w, block, fx}, {linear, w, block + blocks - 1, fx}};
+            for (uint32_t g = near; g < end; ++g) {
+                const uint32_t first = groups.first(g), count = groups.size(g), rows = count * planes;
+                const uint32_t together = rows <= kRowsNarrow ? 1 : blocks;
+                for (uint32_t b = 0; b < blocks; b += together) {
+                    const int8_t* weights = w.weights.get() + (block + b) * block_bytes;
+                    const Ahead ahead{weights + together * block_bytes + (g - near) * share, stride};
+                    const int32_t* offset = &w.offset[size_t{block + b} * kPackColumns];
+                    multiply_of(rows, together)(weights, cells + first * row_bytes, offset, steps, ahead,
+                                                sums);
+                    for (uint32_t i = 0; i < together; ++i) {
+                        const OutputBlock& to = outputs[b + i];
+                        to.put(count, &codes.factors[first], sums.at[0][i],
+                               planes == 2 ? sums.at[1][i] : nullptr,
+                               size_t{planes} * kBlocksAtOnce * kPackColumns,
+                               y + size_t{first} * linear.n + to.column());
+                    }
                 }
             }
         }

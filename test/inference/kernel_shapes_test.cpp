@@ -78,6 +78,10 @@ TEST_P(EveryShape, OfALinear) {
         multiply(33, 20, rows, 2);
     }
     for (const uint32_t k : {kDepthMax - 1, kDepthMax}) multiply(17, k, 3, 2);
+    // Codes and outputs beyond what stays in a near cache, so all weights pass twice.
+    multiply(4100, 7, 150, 1);
+    multiply(4100, 7, 150, 2);
+    multiply(17, kDepthMax, 80, 1);
 }
 
 void EveryShape::attend(uint32_t head_dim, uint32_t count) {

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "inference/kernels.h"
+#include "inference/lanes_avx512.h"
+
+// The sums of a product times their multipliers. Only *_avx512.cpp and *_amx.cpp include this.
+namespace daidd::inference::avx512 {
+
+/// One plane; two whose sum is an int32; two whose sum is not.
+enum class Sum : uint8_t { kOnePlane, kNarrow, kWide };
+
+struct Halves {
+    __m512i even, odds;
+};
+
+/// Planes of −64 make 128 · −64 − 64.
+inline int64_t sum_max(uint32_t planes, uint32_t depth) {
+    return int64_t{planes == 1 ? 64 : 128 * 64 + 64} * 128 * depth;  // < 2^36
+}
+
+/// Odd lanes where the even ones were.
+inline __m512i swap(__m512i v) { return _mm512_shuffle_epi32(v, _MM_PERM_CDAB); }
+
+/// Sums of sixteen columns times their multipliers, even and odd lanes apart.
+template <Sum kSum>
+inline Halves scaled_sums(const Halves& mw, int32_t m, const int32_t* high, const int32_t* low) {
+    const __m512i by = _mm512_set1_epi32(m);
+    const __m512i even = _mm512_mul_epu32(mw.even, by), odds = _mm512_mul_epu32(mw.odds, by);
+    __m512i sums = load(high);
+    if constexpr (kSum == Sum::kNarrow) {
+        sums = _mm512_add_epi32(_mm512_slli_epi32(sums, 7), load(low));
+    }
+    Halves v{_mm512_mul_epi32(sums, even), _mm512_mul_epi32(swap(sums), odds)};
+    if constexpr (kSum == Sum::kWide) {
+        const __m512i lows = load(low);
+        v.even = _mm512_add_epi64(_mm512_slli_epi64(v.even, 7), _mm512_mul_epi32(lows, even));
+        v.odds = _mm512_add_epi64(_mm512_slli_epi64(v.odds, 7), _mm512_mul_epi32(swap(lows), odds));
+    }
+    return v;
+}
+
+}  // namespace daidd::inference::avx512

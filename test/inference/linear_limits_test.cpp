@@ -1,0 +1,89 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "inference/kernels.h"
+#include "inference/random.h"
+
+// A fast kernel may skip what a block's exponents and biases make unnecessary: clamping, widening, a shift
+// for each column. Here are both sides of each such limit, under every exponent a row can have, with the
+// largest sums.
+namespace daidd::inference {
+namespace {
+
+class LinearLimits : public testing::TestWithParam<Backend> {
+protected:
+    void SetUp() override {
+        if (!is_supported(GetParam())) GTEST_SKIP() << "this processor has no " << to_string(GetParam());
+    }
+    void compare(const Linear& linear, uint32_t planes);
+    Random random{23};
+};
+
+INSTANTIATE_TEST_SUITE_P(Backends, LinearLimits, testing::ValuesIn(kBackends),
+                         [](const auto& backend) { return std::string{to_string(backend.param)}; });
+
+/// A row for each exponent: outputs from clamped to zero, shifts from below 0 to above 62.
+void LinearLimits::compare(const Linear& linear, uint32_t planes) {
+    constexpr int32_t kExponentMin = -30, kExponentMax = 70;
+    const PackedLinear packed = pack_linear(linear);
+    CodeRows codes;
+    codes.resize(uint32_t(kExponentMax - kExponentMin + 1), linear.k, planes);
+    std::ranges::fill(codes.codes, int8_t{-64});
+    for (uint32_t r = 0; r < codes.rows; ++r) {
+        codes.factors[r] = {(1 << 14) - 1, kExponentMin + int32_t(r)};
+        if (r % 2 != 0) codes.plane(r, 0)[random.next() % linear.k] = 63;
+    }
+    std::vector<int32_t> expected(size_t{codes.rows} * linear.n), found(expected.size());
+    Scratch scratch;
+    kernels_of(Backend::kScalar)
+        .linear(linear, &packed, codes, 0, packed.blocks, kFxMin, expected.data(), scratch);
+    kernels_of(GetParam()).linear(linear, &packed, codes, 0, packed.blocks, kFxMin, found.data(), scratch);
+    ASSERT_EQ(found, expected) << "k " << linear.k << " planes " << planes;
+}
+
+/// 16 columns of −128 but for one of 127, and a seventeenth.
+struct Extreme {
+    std::vector<int8_t> weights;
+    std::vector<uint16_t> mw;
+    std::vector<uint8_t> ew;
+    std::vector<int32_t> bias;
+    Linear linear;
+
+    Extreme(uint32_t k, uint8_t lift, int32_t bias_of_all)
+        : weights(size_t{17} * k, -128), mw(17, kMwMax), ew(17, kEwMin), bias(17, bias_of_all) {
+        std::fill_n(weights.begin() + 3 * k, k, int8_t{127});
+        ew[5] = uint8_t(kEwMin + lift);
+        linear = {.name = "", .n = 17, .k = k, .weights = weights, .mw = mw, .ew = ew, .bias = bias};
+    }
+};
+
+constexpr int32_t kRoom = 1 << 30;  // what an output may be before its bias and still be an int32 after it
+
+TEST_P(LinearLimits, OfABias) {
+    for (const int32_t bias :
+         {0, 1, kRoom - 1, kRoom, -kRoom + 1, -kRoom, INT32_MAX, -INT32_MAX, INT32_MIN}) {
+        for (const uint32_t planes : {1u, 2u}) compare(Extreme{40, 0, bias}.linear, planes);
+    }
+}
+
+TEST_P(LinearLimits, OfExponentsThatDiffer) {
+    // Of AVX-512: at depth 2032 a lift of 7 is the last; deeper products have room for less.
+    for (uint8_t lift = 0; lift <= kEwMax - kEwMin; ++lift) {
+        for (const uint32_t planes : {1u, 2u}) {
+            for (const uint32_t k : {1u, 67u}) compare(Extreme{k, lift, 5}.linear, planes);
+            if (lift >= 1 && lift <= 8) compare(Extreme{kDepthMax, lift, 5}.linear, planes);
+        }
+    }
+}
+
+TEST_P(LinearLimits, OfASumOfBothPlanes) {
+    // The deepest sum of planes of −64 that is an int32, and the next.
+    constexpr uint32_t kDeepest = INT32_MAX / (128 * (128 * 64 + 64));
+    for (const uint8_t lift : std::initializer_list<uint8_t>{0, 6, 7, 8}) {
+        for (const uint32_t k : {kDeepest, kDeepest + 1}) compare(Extreme{k, lift, 0}.linear, 2);
+    }
+}
+
+}  // namespace
+}  // namespace daidd::inference
