@@ -242,7 +242,7 @@ std::optional<ForwardError> DeviceModel::check(const DeviceSequence& sequence,
 }
 
 BufferPtr DeviceModel::run(DeviceSequence& sequence, std::span<const uint32_t> tokens,
-                           const ForwardOptions& options, uint32_t rows_max, std::vector<int32_t>* logits) {
+                           const ForwardOptions& options, uint32_t rows_max, BigVector<int32_t>* logits) {
     const Dimensions& d = model_.dimensions();
     const size_t score_row_bytes = size_t{8} * d.heads * (sequence.length() + tokens.size());
     const auto chunk = size_t(std::clamp<uint64_t>(kScoreBytesMax / score_row_bytes, 1, rows_max));
@@ -269,13 +269,13 @@ BufferPtr DeviceModel::run(DeviceSequence& sequence, std::span<const uint32_t> t
     return output;
 }
 
-Result<std::vector<int32_t>, ForwardError> DeviceModel::forward(DeviceSequence& sequence,
-                                                                std::span<const uint32_t> tokens,
-                                                                const ForwardOptions& options,
-                                                                uint32_t rows_max) {
+Result<BigVector<int32_t>, ForwardError> DeviceModel::forward(DeviceSequence& sequence,
+                                                              std::span<const uint32_t> tokens,
+                                                              const ForwardOptions& options,
+                                                              uint32_t rows_max) {
     assert(rows_max > 0);
     if (const auto error = check(sequence, tokens)) return Fail{*error};
-    std::vector<int32_t> logits;
+    BigVector<int32_t> logits;
     run(sequence, tokens, options, rows_max, &logits);
     return logits;
 }

@@ -41,9 +41,10 @@ public:
     /// As inference::forward, whose contract this has; options.threads means nothing here. Many tokens run in
     /// chunks of at most `rows_max` rows, which bounds the memory. After a DeviceFailure the sequence is as
     /// it was.
-    Result<std::vector<int32_t>, inference::ForwardError> forward(
-        DeviceSequence& sequence, std::span<const uint32_t> tokens,
-        const inference::ForwardOptions& options = {}, uint32_t rows_max = kRowsMax);
+    Result<BigVector<int32_t>, inference::ForwardError> forward(DeviceSequence& sequence,
+                                                                std::span<const uint32_t> tokens,
+                                                                const inference::ForwardOptions& options = {},
+                                                                uint32_t rows_max = kRowsMax);
     /// The token of the largest logit after `tokens`, which are appended: logits stay on the device.
     Result<uint32_t, inference::ForwardError> greedy(DeviceSequence& sequence,
                                                      std::span<const uint32_t> tokens);
@@ -58,7 +59,7 @@ private:
                                                  std::span<const uint32_t> tokens) const;
     /// The head's output of the last chunk; null if options.logits says none.
     BufferPtr run(DeviceSequence& sequence, std::span<const uint32_t> tokens,
-                  const inference::ForwardOptions& options, uint32_t rows_max, std::vector<int32_t>* logits);
+                  const inference::ForwardOptions& options, uint32_t rows_max, BigVector<int32_t>* logits);
 
     Operations operations_;
     inference::Model model_;

@@ -119,7 +119,7 @@ void Batcher::preempt_youngest() {
 }
 
 /// The logits of every task whose text ends in this step.
-std::vector<int32_t> Batcher::run() {
+BigVector<int32_t> Batcher::run() {
     std::vector<BatchItem> items;
     for (auto& [id, task] : running_) {
         if (task.rows == 0) continue;

@@ -88,7 +88,7 @@ private:
     void plan_rows();
     void reserve_pages();
     void preempt_youngest();
-    std::vector<int32_t> run();
+    BigVector<int32_t> run();
     void take_tokens(std::span<const int32_t> logits);
     uint32_t choose(const Task& task, std::span<const int32_t> logits) const;
     std::optional<StopReason> take_token(Task& task, uint32_t token) const;

@@ -18,9 +18,9 @@ std::optional<ForwardError> check_item(const Model& model, const BatchItem& item
     return std::nullopt;
 }
 
-Result<std::vector<int32_t>, ForwardError> run(const Model& model, Backend backend,
-                                               std::span<const BatchItem> items, const Watchers& watchers,
-                                               unsigned threads) {
+Result<BigVector<int32_t>, ForwardError> run(const Model& model, Backend backend,
+                                             std::span<const BatchItem> items, const Watchers& watchers,
+                                             unsigned threads) {
     if (items.empty()) return Fail{ForwardError::kNoTokens};
     size_t rows = 0;
     for (const BatchItem& item : items) {
@@ -54,17 +54,17 @@ void TraceRecorder::rows(uint16_t tensor, const TensorInfo&, uint32_t, ByteView 
     tensors[tensor].insert(tensors[tensor].end(), rows.begin(), rows.end());
 }
 
-Result<std::vector<int32_t>, ForwardError> forward(const Model& model, Backend backend, Sequence& sequence,
-                                                   std::span<const uint32_t> tokens,
-                                                   const ForwardOptions& options) {
+Result<BigVector<int32_t>, ForwardError> forward(const Model& model, Backend backend, Sequence& sequence,
+                                                 std::span<const uint32_t> tokens,
+                                                 const ForwardOptions& options) {
     const BatchItem item{&sequence, tokens, options.logits};
     assert(options.tickets == nullptr || (options.trace != nullptr && options.logits != Logits::kLast));
     if (model.graph().is_encoder()) return Fail{ForwardError::kNotADecoder};
     return run(model, backend, {&item, 1}, {options.trace, options.tickets}, options.threads);
 }
 
-Result<std::vector<int32_t>, ForwardError> forward_batch(const Model& model, Backend backend,
-                                                         std::span<const BatchItem> items, unsigned threads) {
+Result<BigVector<int32_t>, ForwardError> forward_batch(const Model& model, Backend backend,
+                                                       std::span<const BatchItem> items, unsigned threads) {
     if (model.graph().is_encoder()) return Fail{ForwardError::kNotADecoder};
     return run(model, backend, items, {}, threads);
 }
@@ -77,7 +77,9 @@ Result<std::vector<int32_t>, ForwardError> encode_text(const Model& model, Backe
     if (tokens.size() > model.dimensions().context) return Fail{ForwardError::kTooLong};
     Sequence sequence{model, uint32_t(tokens.size())};
     const BatchItem item{&sequence, tokens, Logits::kNone};
-    return run(model, backend, {&item, 1}, {.trace = trace}, threads);
+    const auto direction = run(model, backend, {&item, 1}, {.trace = trace}, threads);
+    if (!direction) return Fail{direction.error()};
+    return std::vector(direction->begin(), direction->end());
 }
 
 }  // namespace daidd::inference

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "inference/sequence.h"
+#include "util/big_vector.h"
 
 namespace daidd::inference {
 
@@ -54,9 +55,9 @@ std::string_view to_string(ForwardError error);
 /// token, in chunks, all at once or in a batch, with any backend and any number of threads: the same logits
 /// and trace. With a trace the head's codes are computed for every position, whatever `logits` says.
 /// An error leaves the sequence as it was. Requires is_supported(backend) and a model built for it.
-Result<std::vector<int32_t>, ForwardError> forward(const Model& model, Backend backend, Sequence& sequence,
-                                                   std::span<const uint32_t> tokens,
-                                                   const ForwardOptions& options = {});
+Result<BigVector<int32_t>, ForwardError> forward(const Model& model, Backend backend, Sequence& sequence,
+                                                 std::span<const uint32_t> tokens,
+                                                 const ForwardOptions& options = {});
 
 /// What a batch does for one sequence.
 struct BatchItem {
@@ -68,9 +69,9 @@ struct BatchItem {
 /// One pass over all items, which reads the weights once: what forward() gives for each, one item's logits
 /// after the other's. No item changes another's. The first error of any item is the batch's, and then every
 /// sequence is as it was. Requires sequences that differ and at most kBatchRowsMax tokens in all.
-Result<std::vector<int32_t>, ForwardError> forward_batch(const Model& model, Backend backend,
-                                                         std::span<const BatchItem> items,
-                                                         unsigned threads = 1);
+Result<BigVector<int32_t>, ForwardError> forward_batch(const Model& model, Backend backend,
+                                                       std::span<const BatchItem> items,
+                                                       unsigned threads = 1);
 
 /// Runs a whole text through an encoder (Graph::is_encoder). The result is its embedding: a row of length 1
 /// with kUnitBits fraction bits (unit_row.h), of zeros where there is no direction. The same with any

@@ -21,9 +21,9 @@ namespace {
 /// Chunks bound the memory of a long prompt; they never change a bit.
 constexpr size_t kChunkTokens = 256;
 
-Result<std::vector<int32_t>, ForwardError> read_prompt(const Model& model, Sequence& sequence,
-                                                       std::span<const uint32_t> prompt,
-                                                       const GenerateOptions& options) {
+Result<BigVector<int32_t>, ForwardError> read_prompt(const Model& model, Sequence& sequence,
+                                                     std::span<const uint32_t> prompt,
+                                                     const GenerateOptions& options) {
     if (prompt.size() > sequence.capacity() - sequence.length()) return Fail{ForwardError::kTooLong};
     while (prompt.size() > kChunkTokens) {
         const auto done = forward(model, options.backend, sequence, prompt.first(kChunkTokens),

@@ -6,13 +6,14 @@
 #include "inference/packed.h"
 #include "inference/pages.h"
 #include "inference/reference.h"
+#include "util/big_vector.h"
 
 namespace daidd::inference {
 
 /// Codes of some rows. Planes lie one after the other, high first, each rows · width.
 struct CodeRows {
     uint32_t rows = 0, width = 0, planes = 0;
-    std::vector<int8_t> codes;
+    BigVector<int8_t> codes;
     std::vector<RowScale> scales;
     std::vector<Scale>
         factors;  ///< what a linear multiplies with: the scale, through norm_scale after a norm
@@ -34,7 +35,8 @@ struct Scratch {
     std::vector<uint8_t> bytes;
     std::vector<int8_t> codes;
     std::vector<int16_t> exponents;
-    std::vector<Line> lines, arena;
+    std::vector<Line> lines;
+    BigVector<Line> arena;
 
     /// At least `count` of whatever.
     uint8_t* take_bytes(size_t count);

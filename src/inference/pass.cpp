@@ -45,7 +45,7 @@ Pass::Pass(const Model& model, Backend backend, std::span<const BatchItem> items
     }
 }
 
-std::vector<int32_t> Pass::run() {
+BigVector<int32_t> Pass::run() {
     find_last_uses();
     rotations_ = make_rotations(model_.parts().rope);
     local_rotations_ = make_rotations(model_.parts().local_rope);
@@ -113,7 +113,7 @@ CodeRows& Pass::take_codes(size_t i, uint32_t rows, uint32_t width, uint32_t pla
     return codes;
 }
 
-std::vector<int32_t>& Pass::take_rows(size_t i, size_t size) {
+BigVector<int32_t>& Pass::take_rows(size_t i, size_t size) {
     auto& rows = values_[i].rows;
     if (!free_rows_.empty()) {
         rows = std::move(free_rows_.back());
@@ -195,7 +195,7 @@ void Pass::quantise_row(const Op& op, std::span<const int32_t> x, int32_t q, uin
     }
 }
 
-void Pass::linear(const Op& op, const CodeRows& codes, std::vector<int32_t>& out) {
+void Pass::linear(const Op& op, const CodeRows& codes, BigVector<int32_t>& out) {
     const Linear& weights = model_.linears()[op.linear];
     const PackedLinear* packed = packed_ == nullptr ? nullptr : &packed_->linears[op.linear];
     if (tickets_ != nullptr) return mine(op, codes, out.data());

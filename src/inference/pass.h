@@ -22,12 +22,12 @@ public:
          unsigned threads);
 
     /// Logits of the rows that were asked for, in order.
-    std::vector<int32_t> run();
+    BigVector<int32_t> run();
 
 private:
     /// The output of one operation; which member holds it follows from the operation's kind.
     struct Value {
-        std::vector<int32_t> rows;
+        BigVector<int32_t> rows;
         CodeRows codes;  // of kRopeQuant: the queries, one row a (position, head)
     };
     struct Row {
@@ -42,7 +42,7 @@ private:
     void step(size_t i, const Op& op);
     void find_last_uses();
     void release(Value& value);
-    std::vector<int32_t>& take_rows(size_t i, size_t size);
+    BigVector<int32_t>& take_rows(size_t i, size_t size);
     CodeRows& take_codes(size_t i, uint32_t rows, uint32_t width, uint32_t planes);
     void trace(uint16_t tensor, ByteView rows);
     void trace_rows(size_t i) { trace_rows(i, values_[i]); }
@@ -53,7 +53,7 @@ private:
     void quantise(size_t i, const Op& op);
     void quantise_row(const Op& op, std::span<const int32_t> x, int32_t q, uint32_t r, CodeRows& out,
                       unsigned part);
-    void linear(const Op& op, const CodeRows& codes, std::vector<int32_t>& out);
+    void linear(const Op& op, const CodeRows& codes, BigVector<int32_t>& out);
     void mine(const Op& op, const CodeRows& codes, int32_t* out);
     void head(size_t i, const Op& op);
     void add(size_t i, const Op& op);
@@ -96,7 +96,7 @@ private:
     std::vector<Value> values_;
     std::vector<size_t> last_use_;
     Rotations rotations_, local_rotations_;
-    std::vector<std::vector<int32_t>> free_rows_;
+    std::vector<BigVector<int32_t>> free_rows_;
     std::vector<CodeRows> free_codes_;
 };
 
@@ -114,7 +114,7 @@ private:
 };
 
 /// Row `r` of a matrix `width` wide.
-inline std::span<int32_t> row_of(std::vector<int32_t>& rows, size_t r, size_t width) {
+inline std::span<int32_t> row_of(BigVector<int32_t>& rows, size_t r, size_t width) {
     return std::span{rows}.subspan(r * width, width);
 }
 

@@ -44,7 +44,8 @@ void Pass::gelu(size_t i, const Op& op) {
 
 void Pass::pool(size_t i, const Op& op) {
     const uint32_t width = model_.plan().width[i];
-    values_[i].rows = mean_direction(std::span{values_[op.a].rows}.first(size_t{count()} * width), width);
+    const auto mean = mean_direction(std::span{values_[op.a].rows}.first(size_t{count()} * width), width);
+    values_[i].rows.assign(mean.begin(), mean.end());
 }
 
 }  // namespace daidd::inference

@@ -69,7 +69,7 @@ double seconds_of(const std::function<void()>& work) {
 
 struct Measured {
     double prefill_s = 0, decode_s = 0;
-    std::vector<int32_t> logits;  ///< after the last token
+    BigVector<int32_t> logits;  ///< after the last token
 };
 
 Measured measure(device::DeviceModel& model, std::span<const uint32_t> text, uint32_t prompt_tokens) {

@@ -45,7 +45,7 @@ SealWitness witness_of(const inference::Model& model, const inference::ModelTree
     const inference::Operand& operand = model.plan().operands[found.place.op];
     const inference::Linear& linear = model.linears()[operand.linear];
     const size_t row_bytes = model.plan().tensors[operand.tensor].row_bytes;
-    const Bytes& rows = run.hasher.operand(operand.tensor);
+    const ByteView rows = run.hasher.operand(operand.tensor);
 
     SealWitness witness;
     for (size_t i = 0; i < kTile; ++i) {

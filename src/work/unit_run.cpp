@@ -6,10 +6,20 @@
 
 namespace daidd::work {
 
+namespace {
+
+size_t bytes_a_token(const inference::TensorInfo& info) { return size_t{info.rows} * info.row_bytes; }
+
+}  // namespace
+
 TraceHasher::TraceHasher(const inference::Model& model, const Hash256& key, bool keep_operands)
     : key_{key}, kept_(model.plan().tensors.size()), operands_(model.plan().tensors.size()) {
     if (!keep_operands) return;
-    for (const inference::Operand& operand : model.plan().operands) kept_[operand.tensor] = true;
+    const auto& tensors = model.plan().tensors;
+    for (const inference::Operand& operand : model.plan().operands) {
+        if (!kept_[operand.tensor]) kept_bytes_a_token_ += bytes_a_token(tensors[operand.tensor]);
+        kept_[operand.tensor] = true;
+    }
 }
 
 void TraceHasher::rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t first_position,
@@ -17,7 +27,12 @@ void TraceHasher::rows(uint16_t tensor, const inference::TensorInfo& info, uint3
     // A unit is one forward pass, so every tensor comes once and whole.
     assert(first_position == 0 && tensor == trace_.op_roots().size());
     trace_.add_tensor(token_leaves(key_, rows, info.rows, info.row_bytes));
-    if (kept_[tensor]) operands_[tensor].assign(rows.begin(), rows.end());
+    if (!kept_[tensor]) return;
+    if (memory_.empty()) memory_.reserve(kept_bytes_a_token_ * (rows.size() / bytes_a_token(info)));
+    assert(memory_.capacity() - memory_.size() >= rows.size());
+    const size_t begin = memory_.size();
+    memory_.insert(memory_.end(), rows.begin(), rows.end());
+    operands_[tensor] = ByteView{memory_}.subspan(begin);
 }
 
 bool run_tokens(const inference::Model& model, const std::vector<uint32_t>& tokens, unsigned threads,

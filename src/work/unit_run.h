@@ -1,6 +1,7 @@
 #pragma once
 
 #include "inference/forward.h"
+#include "util/big_vector.h"
 #include "work/mine.h"
 #include "work/ticket.h"
 #include "work/trace.h"
@@ -18,13 +19,15 @@ public:
 
     const Trace& trace() const { return trace_; }
     /// All rows of a mined tensor, row_bytes each; empty for the others.
-    const Bytes& operand(size_t tensor) const { return operands_[tensor]; }
+    ByteView operand(size_t tensor) const { return operands_[tensor]; }
 
 private:
     Hash256 key_;
     Trace trace_;
     std::vector<bool> kept_;  // by tensor
-    std::vector<Bytes> operands_;
+    size_t kept_bytes_a_token_ = 0;
+    BigVector<uint8_t> memory_;       // all that is kept, reserved at once
+    std::vector<ByteView> operands_;  // by tensor, in memory_
 };
 
 class UnitRun {

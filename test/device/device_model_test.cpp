@@ -45,7 +45,7 @@ std::vector<uint32_t> draw_tokens(const Model& model, size_t count) {
 }
 
 struct Outcome {
-    std::vector<int32_t> logits;
+    BigVector<int32_t> logits;
     std::vector<Bytes> trace;
     bool operator==(const Outcome&) const = default;
 };

@@ -8,7 +8,7 @@ namespace {
 /// A text, how far it is read, and the logits of every position when it is read alone.
 struct Text {
     std::vector<uint32_t> tokens;
-    std::vector<int32_t> logits;
+    BigVector<int32_t> logits;
     Sequence sequence;
 };
 
@@ -27,7 +27,7 @@ void read_in_random_batches(const Model& model, Backend backend, unsigned thread
     for (int i = 0; i < 5; ++i) texts.push_back(make_text(model, size_t(random.in(1, 2 * kPagePositions))));
     for (bool left = true; left;) {
         std::vector<BatchItem> items;
-        std::vector<int32_t> expected;
+        BigVector<int32_t> expected;
         left = false;
         for (Text& text : texts) {
             const auto done = text.sequence.length(), rest = uint32_t(text.tokens.size()) - done;

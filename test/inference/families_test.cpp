@@ -90,10 +90,10 @@ std::vector<uint32_t> random_tokens(size_t count) {
 }
 
 /// The logits of every position.
-std::vector<std::vector<int32_t>> logits_of(const Model& model, const std::vector<uint32_t>& tokens) {
+std::vector<BigVector<int32_t>> logits_of(const Model& model, const std::vector<uint32_t>& tokens) {
     Sequence sequence{model, uint32_t(tokens.size())};
     const auto all = *forward(model, best_backend(), sequence, tokens, {.logits = Logits::kAll});
-    std::vector<std::vector<int32_t>> rows;
+    std::vector<BigVector<int32_t>> rows;
     for (size_t i = 0; i < all.size(); i += 272) {
         rows.emplace_back(all.begin() + long(i), all.begin() + long(i) + 272);
     }

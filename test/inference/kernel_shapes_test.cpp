@@ -62,7 +62,7 @@ void EveryShape::multiply(uint32_t n, uint32_t k, uint32_t rows, uint32_t planes
     const PackedLinear packed = pack_linear(linear);
     CodeRows in;
     in.resize(rows, k, planes);
-    in.codes = codes(in.codes.size(), -64, 63);
+    std::ranges::copy(codes(in.codes.size(), -64, 63), in.codes.begin());
     for (Scale& s : in.factors) s = {int32_t(random.in(1 << 12, (1 << 14) - 1)), int32_t(random.in(20, 40))};
     std::vector<int32_t> expected(size_t{rows} * n), found(expected.size());
     scalar.linear(linear, &packed, in, 0, packed.blocks, 14, expected.data(), scratch);
@@ -191,7 +191,7 @@ TEST(ContextBound, TheLastPositionIsTakenAndNoFurther) {
     shape.dimensions.context = 33;
     const Model model = build(shape);
     const auto tokens = random_tokens(model, shape.dimensions.context);
-    std::vector<int32_t> expected;
+    BigVector<int32_t> expected;
     for (const Backend backend : kBackends) {
         if (!is_supported(backend)) continue;
         Sequence sequence{model, shape.dimensions.context};

@@ -6,10 +6,10 @@
 namespace daidd::inference {
 namespace {
 
-std::vector<int32_t> continue_with(const Model& model, Sequence& sequence, std::span<const uint32_t> tokens) {
+BigVector<int32_t> continue_with(const Model& model, Sequence& sequence, std::span<const uint32_t> tokens) {
     const auto logits = forward(model, best_backend(), sequence, tokens, {.logits = Logits::kAll});
     EXPECT_TRUE(logits) << to_string(logits.error());
-    return logits ? *logits : std::vector<int32_t>{};
+    return logits ? *logits : BigVector<int32_t>{};
 }
 
 TEST(PagePool, HoldsWhatItsBudgetHolds) {
@@ -122,9 +122,9 @@ TEST(Sequence, CopiesShareNotEvenWhatWasReserved) {
     second.truncate(0);
     EXPECT_EQ(continue_with(model, second, tokens), expected);
     sequence.truncate(kPagePositions);
-    EXPECT_EQ(
-        continue_with(model, sequence, std::span{tokens}.subspan(kPagePositions)),
-        (std::vector(expected.begin() + kPagePositions * model.dimensions().vocabulary, expected.end())));
+    EXPECT_EQ(continue_with(model, sequence, std::span{tokens}.subspan(kPagePositions)),
+              (BigVector<int32_t>(expected.begin() + kPagePositions * model.dimensions().vocabulary,
+                                  expected.end())));
 }
 
 TEST(Sequence, GoesOnFromPagesOfAnother) {
