@@ -192,19 +192,35 @@ void noised(benchmark::State& state) {
 }
 BENCHMARK(noised)->Arg(1)->Arg(8)->Unit(benchmark::kMicrosecond);
 
+/// On every backend of this machine but the scalar one.
+void shapes_by_backend(benchmark::internal::Benchmark* bench) {
+    bench->ArgNames({"n", "k", "rows", "planes", "backend"})->Unit(benchmark::kMicrosecond);
+    for (const Backend backend : kBackends) {
+        if (backend == Backend::kScalar || !is_supported(backend)) continue;
+        const auto b = int64_t(backend);
+        bench->Args({3072, 576, 64, 1, b})->Args({3072, 576, 512, 2, b})->Args({576, 1536, 512, 2, b});
+        bench->Args({1024, 4096, 512, 1, b});
+    }
+}
+Backend backend_of(benchmark::State& state) {
+    const auto backend = Backend(state.range(4));
+    state.SetLabel(std::string{to_string(backend)});
+    return backend;
+}
+
 void product(benchmark::State& state) {
     const Product p{uint32_t(state.range(0)), uint32_t(state.range(1)), uint32_t(state.range(2)),
                     uint32_t(state.range(3))};
     std::vector<int32_t> y(size_t{p.codes.rows} * p.linear.n);
     Scratch scratch;
+    const Backend backend = backend_of(state);
     for (auto _ : state) {
-        kernels_of(best_backend())
-            .linear(p.linear, &p.packed, p.codes, 0, p.packed.blocks, 14, y.data(), scratch);
+        kernels_of(backend).linear(p.linear, &p.packed, p.codes, 0, p.packed.blocks, 14, y.data(), scratch);
         benchmark::DoNotOptimize(y.data());
     }
     p.count(state);
 }
-BENCHMARK(product)->Apply(shapes);
+BENCHMARK(product)->Apply(shapes_by_backend);
 
 /// Noise that costs nothing and folds that nobody looks at.
 class NoTickets final : public TicketDrawer {
@@ -229,14 +245,14 @@ void mined_product(benchmark::State& state) {
     Parallel parallel{1};
     std::vector<Scratch> scratch(1);
     NoTickets drawer{p.codes.rows};
+    const Backend backend = backend_of(state);
     for (auto _ : state) {
-        mined_linear({p.linear, &p.packed, 0, 14}, best_backend(), p.codes, drawer, parallel, scratch,
-                     y.data());
+        mined_linear({p.linear, &p.packed, 0, 14}, backend, p.codes, drawer, parallel, scratch, y.data());
         benchmark::DoNotOptimize(y.data());
     }
     p.count(state);
 }
-BENCHMARK(mined_product)->Apply(shapes);
+BENCHMARK(mined_product)->Apply(shapes_by_backend);
 
 void model_root(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(ModelTree(smol_shape(), 1024).root());

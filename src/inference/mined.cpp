@@ -77,14 +77,14 @@ void fold_slice(const Linear& linear, Backend backend, const CodeRows& codes, co
 /// The kernels of a backend that peels.
 struct MinedKernels {
     decltype(&mined_pack_avx512) pack;
-    decltype(&mined_tile_avx512) tile;
+    decltype(&mined_tiles_avx512) tiles;
 };
 
 /// Nothing for a backend that folds beside the plain product.
 std::optional<MinedKernels> kernels_that_peel([[maybe_unused]] Backend backend) {
 #if defined(__x86_64__)
-    if (backend == Backend::kAmx) return MinedKernels{mined_pack_amx, mined_tile_amx};
-    if (backend == Backend::kAvx512) return MinedKernels{mined_pack_avx512, mined_tile_avx512};
+    if (backend == Backend::kAmx) return MinedKernels{mined_pack_amx, mined_tiles_amx};
+    if (backend == Backend::kAvx512) return MinedKernels{mined_pack_avx512, mined_tiles_avx512};
 #endif
     return std::nullopt;
 }
@@ -106,11 +106,11 @@ std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>
         part.noise = part.noised + groups * part.rows_a_group();
         memory = part.noise + groups * part.noise_a_group();
         parallel.run(groups, [&](uint32_t begin, uint32_t end, unsigned) {
-            std::vector<int8_t> noised(part.rows_a_group());
             for (uint32_t g = begin; g < end; ++g) {
-                noise_group(codes, drawn[p], g, noised.data());
-                kernels.pack(noised.data(), drawn[p].noise_of(g).data(), part.id.slice.columns, part.id.step,
-                             part.noised + g * part.rows_a_group(), part.noise + g * part.noise_a_group());
+                const int8_t* const rows = codes.plane(g * kTile, drawn[p].plane).data();
+                kernels.pack(rows + part.id.slice.start, codes.width, part.id.slice.columns,
+                             drawn[p].noise_of(g).data(), part.id.step, part.noised + g * part.rows_a_group(),
+                             part.noise + g * part.noise_a_group());
             }
         });
     }
@@ -128,16 +128,19 @@ void mine_and_peel(const MinedProduct& product, const MinedKernels& kernels, Tic
     size_t words_a_group = 0;
     for (const MinedRows& part : product.parts) words_a_group += part.steps();
     parallel.run(product.linear.n / kTile, [&](uint32_t begin, uint32_t end, unsigned part) {
-        std::vector<uint32_t> words(chunk * words_a_group);
+        std::vector<uint32_t> words(kTilesAtOnce * chunk * words_a_group);
         for (uint32_t first = 0; first < groups; first += chunk) {
             const uint32_t count = std::min(chunk, groups - first);
-            for (uint32_t tile = begin; tile < end; ++tile) {
-                kernels.tile(product, tile, first, count, words.data(), scratch[part]);
-                size_t at = 0;
-                for (const MinedRows& rows : product.parts) {
-                    const size_t size = size_t{count} * rows.steps();
-                    drawer.draw(rows.id, tile, first, std::span{words}.subspan(at, size), part);
-                    at += size;
+            for (uint32_t at = begin; at < end; at += kTilesAtOnce) {
+                const uint32_t last = std::min(end, at + kTilesAtOnce);
+                kernels.tiles(product, at, last, first, count, words.data(), scratch[part]);
+                std::span<const uint32_t> left{words};
+                for (uint32_t tile = at; tile < last; ++tile) {
+                    for (const MinedRows& rows : product.parts) {
+                        const size_t size = size_t{count} * rows.steps();
+                        drawer.draw(rows.id, tile, first, left.first(size), part);
+                        left = left.subspan(size);
+                    }
                 }
             }
         }

@@ -1,11 +1,8 @@
 #if defined(__x86_64__)
-#include <algorithm>
-#include <cstring>
+#include "inference/mined_avx512.h"
 
-#include "inference/manifest.h"
-#include "inference/mined_kernels.h"
-#include "inference/noised_avx512.h"
-#include "inference/outputs_avx512.h"
+#include <optional>
+
 #include "inference/tiles_amx.h"
 
 namespace daidd::inference {
@@ -15,191 +12,210 @@ namespace {
 using amx::add_products;
 using avx512::Cells;
 using avx512::load;
+using avx512::Made;
 using avx512::store;
+using avx512::xor3;
 
-constexpr uint32_t kGroupsAtOnce = 4;  // tiles of sums that are folded while others are multiplied
+constexpr uint32_t kGroupsAtOnce = 4;  // tiles of sums that are folded while the next step is multiplied
 constexpr uint32_t kPlanesOfPeel = 2;  // X is 128 · high + low, both int8
 
 /// Columns of one tile of codes: a fold step, or half of the longest.
 uint32_t depth_for(uint32_t step) { return std::min(step, amx::kTileDepth); }
 
-/// One slice of one tile's weights, and X of it as right operands, high plane first.
+/// One slice of one tile: the 16 rows of the matrix itself, `stride` apart, and X of them, rows of r columns,
+/// high plane first.
 struct Tile {
     const int8_t* weights;
     const int8_t* peel;
-    uint32_t steps, depth, tiles_a_step;
+    size_t stride;
+    uint32_t step, steps, depth;
     size_t right_bytes() const { return size_t{depth} * kTile; }
 };
 
-/// X = 128 · high + low, each a right operand.
-void split_periods(const int8_t* weights, uint32_t steps, uint32_t step, int8_t* high, int8_t* low) {
-    const auto put = [high, low](uint32_t cell, uint32_t half, __m512i x) {
-        const __m512i h = _mm512_srai_epi16(_mm512_add_epi16(x, _mm512_set1_epi16(64)), 7);
-        const __m512i l = _mm512_sub_epi16(x, _mm512_slli_epi16(h, 7));
-        const size_t at = cell * sizeof(Cells) + half * sizeof(Cells) / 2;
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + at), _mm512_cvtepi16_epi8(h));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + at), _mm512_cvtepi16_epi8(l));
-    };
-    avx512::sum_periods(reinterpret_cast<const Cells*>(weights), steps, step / avx512::kDepth, put);
-}
-
-/// Σ over u of row u turned by u, lane by lane.
-__m512i fold(const Cells* rows) {
-    __m512i upper = load(rows[kTile - 1]), lower = load(rows[kTile / 2 - 1]);
-#pragma GCC unroll 8
-    for (uint32_t u = kTile / 2 - 1; u-- > 0;) {
-        upper = _mm512_xor_si512(_mm512_rol_epi32(upper, 1), load(rows[kTile / 2 + u]));
-        lower = _mm512_xor_si512(_mm512_rol_epi32(lower, 1), load(rows[u]));
+/// X = 128 · high + low: at most 64 columns are added, so |X| <= 2^13.
+void split_periods(const Tile& tile, int8_t* high, int8_t* low) {
+    constexpr uint32_t kAtOnce = sizeof(__m256i);
+    for (uint32_t v = 0; v < kTile; ++v) {
+        for (uint32_t t = 0; t < tile.step; t += kAtOnce) {
+            const __mmask32 mask = tile.step - t < kAtOnce ? (1U << (tile.step - t)) - 1 : ~0U;
+            const int8_t* from = tile.weights + v * tile.stride + t;
+            __m512i x = _mm512_setzero_si512();
+            for (uint32_t step = 0; step < tile.steps; ++step, from += tile.step) {
+                x = _mm512_add_epi16(x, _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(mask, from)));
+            }
+            const __m512i h = _mm512_srai_epi16(_mm512_add_epi16(x, _mm512_set1_epi16(64)), 7);
+            const __m512i l = _mm512_sub_epi16(x, _mm512_slli_epi16(h, 7));
+            const size_t at = size_t{v} * tile.step + t;
+            _mm256_mask_storeu_epi8(high + at, mask, _mm512_cvtepi16_epi8(h));
+            _mm256_mask_storeu_epi8(low + at, mask, _mm512_cvtepi16_epi8(l));
+        }
     }
-    return _mm512_xor_si512(_mm512_rol_epi32(upper, kTile / 2), lower);
 }
 
-/// Memory for kGroupsAtOnce groups.
-struct Made {
-    Cells* sums;   // a group: T after the step at hand, row by row
-    Cells* folds;  // a group, a step
-    size_t folds_a_group;
-    Cells* peel;   // E·X of one group, high then low
-    Cells* clean;  // a group: the clean sums, added up over slices; or null
-};
+/// XOR over the 16 rows.
+__m512i fold(const Cells* rows) {
+    __m512i even = load(rows[0]), odds = load(rows[1]);
+#pragma GCC unroll 8
+    for (uint32_t v = 2; v + 2 < kTile; v += 4) {
+        even = xor3(even, load(rows[v]), load(rows[v + 1]));
+        odds = xor3(odds, load(rows[v + 2]), load(rows[v + 3]));
+    }
+    return xor3(_mm512_xor_si512(even, odds), load(rows[kTile - 2]), load(rows[kTile - 1]));
+}
 
-/// T of G groups, one after the other in `rows`.
+constexpr size_t kGroupLines = size_t{kGroupsAtOnce} * kTile;
+
+/// T of a group after a step, row v lane u; kept for two steps.
+Cells* sums_after(uint32_t step, const Made& made) { return made.work + step % 2 * kGroupLines; }
+
 template <uint32_t G>
-void multiply_and_fold(const Tile& tile, const int8_t* rows, size_t rows_a_group, const Made& made) {
+void store_sums(Cells* sums) {
+    amx::store<0>(sums, sizeof(Cells));
+    if constexpr (G > 1) {
+        amx::store<1>(sums + kTile, sizeof(Cells));
+        amx::store<2>(sums + 2 * kTile, sizeof(Cells));
+        amx::store<3>(sums + 3 * kTile, sizeof(Cells));
+    }
+}
+
+/// T of G groups, one after the other in `rows`. A step's sums are folded while the next step's are
+/// multiplied: loads that follow a tile's store at once would wait for it.
+template <uint32_t G>
+__attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t* rows, size_t rows_a_group,
+                                                 const Made& made) {
+    const auto fold_step = [&](uint32_t step) {
+        for (uint32_t g = 0; g < G; ++g) {
+            store(made.folds[size_t{g} * tile.steps + step],
+                  fold(sums_after(step, made) + size_t{g} * kTile));
+        }
+    };
     amx::zero<0>(), amx::zero<1>(), amx::zero<2>(), amx::zero<3>();
-    const int8_t* right = tile.weights;
-    const size_t left_bytes = tile.right_bytes();
+    const int8_t* left = tile.weights;
+    const size_t right_bytes = tile.right_bytes();
     for (uint32_t step = 0; step < tile.steps; ++step) {
-        for (uint32_t t = 0; t < tile.tiles_a_step; ++t, right += tile.right_bytes(), rows += left_bytes) {
-            amx::load<6>(right, sizeof(Cells));
-            amx::load<4>(rows, tile.depth);
+        for (uint32_t t = 0; t < tile.step; t += tile.depth, left += tile.depth, rows += right_bytes) {
+            amx::load<4>(left, tile.stride);
+            amx::load<6>(rows, sizeof(Cells));
             add_products<0, 4, 6>();
             if constexpr (G > 1) {
-                amx::load<5>(rows + rows_a_group, tile.depth);
-                add_products<1, 5, 6>();
-                amx::load<4>(rows + 2 * rows_a_group, tile.depth);
+                amx::load<7>(rows + rows_a_group, sizeof(Cells));
+                add_products<1, 4, 7>();
+                amx::load<6>(rows + 2 * rows_a_group, sizeof(Cells));
                 add_products<2, 4, 6>();
-                amx::load<5>(rows + 3 * rows_a_group, tile.depth);
-                add_products<3, 5, 6>();
+                amx::load<7>(rows + 3 * rows_a_group, sizeof(Cells));
+                add_products<3, 4, 7>();
             }
         }
-        amx::store<0>(made.sums, sizeof(Cells));
-        if constexpr (G > 1) {
-            amx::store<1>(made.sums + kTile, sizeof(Cells));
-            amx::store<2>(made.sums + 2 * kTile, sizeof(Cells));
-            amx::store<3>(made.sums + 3 * kTile, sizeof(Cells));
-        }
-        for (uint32_t g = 0; g < G; ++g) {
-            store(made.folds[g * made.folds_a_group + step], fold(made.sums + size_t{g} * kTile));
-        }
+        if (step > 0) fold_step(step - 1);
+        store_sums<G>(sums_after(step, made));
     }
+    fold_step(tile.steps - 1);
+}
+
+constexpr size_t kPeelLines = size_t{kPlanesOfPeel} * kTile;
+
+/// E·X of one group, high plane then low, in tiles First and First + 1.
+template <int First>
+void multiply_noise(const Tile& tile, const int8_t* noise, Cells* products) {
+    constexpr int kNoise = First == 0 ? 6 : 7;
+    amx::zero<First>(), amx::zero<First + 1>();
+    const size_t plane_bytes = size_t{tile.step} * kTile;
+    for (uint32_t t = 0; t < tile.step; t += tile.depth) {
+        amx::load<kNoise>(noise + size_t{t} * kTile, sizeof(Cells));
+        amx::load<4>(tile.peel + t, tile.step);
+        add_products<First, 4, kNoise>();
+        amx::load<5>(tile.peel + plane_bytes + t, tile.step);
+        add_products<First + 1, 5, kNoise>();
+    }
+    amx::store<First>(products, sizeof(Cells));
+    amx::store<First + 1>(products + kTile, sizeof(Cells));
 }
 
 /// The clean sums of one group: T − E·X.
-void peel(const Tile& tile, const int8_t* noise, const Cells* sums, bool first_slice, Cells* products,
-          Cells* clean) {
-    amx::zero<0>(), amx::zero<1>();
-    const size_t plane_bytes = tile.tiles_a_step * tile.right_bytes();
-    for (uint32_t t = 0; t < tile.tiles_a_step; ++t) {
-        const size_t at = t * tile.right_bytes();
-        amx::load<4>(noise + at, tile.depth);
-        amx::load<6>(tile.peel + at, sizeof(Cells));
-        amx::load<7>(tile.peel + plane_bytes + at, sizeof(Cells));
-        add_products<0, 4, 6>();
-        add_products<1, 4, 7>();
-    }
-    amx::store<0>(products, sizeof(Cells));
-    amx::store<1>(products + kTile, sizeof(Cells));
-    for (uint32_t u = 0; u < kTile; ++u) {
-        __m512i x = _mm512_sub_epi32(load(sums[u]), _mm512_slli_epi32(load(products[u]), 7));
-        x = _mm512_sub_epi32(x, load(products[kTile + u]));
-        store(clean[u], first_slice ? x : _mm512_add_epi32(x, load(clean[u])));
+void subtract(const Cells* sums, const Cells* products, bool first_slice, Cells* clean) {
+    for (uint32_t v = 0; v < kTile; ++v) {
+        __m512i x = _mm512_sub_epi32(load(sums[v]), _mm512_slli_epi32(load(products[v]), 7));
+        x = _mm512_sub_epi32(x, load(products[kTile + v]));
+        store(clean[v], first_slice ? x : _mm512_add_epi32(x, load(clean[v])));
     }
 }
 
-/// One slice of one tile for G groups from `group` on.
+/// The same of G groups: all are multiplied before the first is subtracted, as for multiply_and_fold().
 template <uint32_t G>
-void mine_groups(const Tile& tile, const MinedRows& part, uint32_t group, bool first_slice, const Made& made,
-                 uint32_t* words) {
-    const amx::TileConfiguration tiles{tile.depth};
-    multiply_and_fold<G>(tile, part.noised + group * part.rows_a_group(), part.rows_a_group(), made);
-    for (uint32_t g = 0; g < G; ++g) {
-        const Cells* const folds = made.folds + g * made.folds_a_group;
-        for (uint32_t step = 0; step < tile.steps; step += kTile) {
-            const uint32_t count = std::min(kTile, tile.steps - step);
-            avx512::words_of<false>(folds + step, count, words + size_t{g} * tile.steps + step);
-        }
-        if (made.clean == nullptr) continue;
-        peel(tile, part.noise + (group + g) * part.noise_a_group(), made.sums + size_t{g} * kTile,
-             first_slice, made.peel, made.clean + size_t{g} * kTile);
+__attribute__((noinline)) void peel(const Tile& tile, const int8_t* noise, size_t noise_a_group,
+                                    const Cells* sums, bool first_slice, Cells* products, Cells* clean) {
+    multiply_noise<0>(tile, noise, products);
+    if constexpr (G > 1) {
+        multiply_noise<2>(tile, noise + noise_a_group, products + kPeelLines);
+        multiply_noise<0>(tile, noise + 2 * noise_a_group, products + 2 * kPeelLines);
+        multiply_noise<2>(tile, noise + 3 * noise_a_group, products + 3 * kPeelLines);
+    }
+    for (size_t g = 0; g < G; ++g) {
+        subtract(sums + g * kTile, products + g * kPeelLines, first_slice, clean + g * kTile);
     }
 }
+
+struct Kernel {
+    using Tile = inference::Tile;
+    static constexpr uint32_t kGroupsAtOnce = inference::kGroupsAtOnce;
+    static constexpr size_t kWorkLines = 2 * kGroupLines + kGroupsAtOnce * kPeelLines;
+    static size_t prepared_lines(uint32_t /*steps*/) {
+        return size_t{kPlanesOfPeel} * kStepMax / avx512::kDepth;
+    }
+    static uint32_t groups_together(uint32_t left) { return left >= kGroupsAtOnce ? kGroupsAtOnce : 1; }
+
+    static Tile prepare(const MinedProduct& product, const MinedRows& part, uint32_t tile, Cells* lines) {
+        const MinedSlice& id = part.id;
+        const size_t stride = product.linear.k;
+        auto* const x = reinterpret_cast<int8_t*>(lines);
+        const Tile made{&product.linear.weights[tile * kTile * stride + id.slice.start],
+                        x,
+                        stride,
+                        id.step,
+                        part.steps(),
+                        depth_for(id.step)};
+        if (product.y != nullptr) split_periods(made, x, x + size_t{id.step} * kTile);
+        return made;
+    }
+
+    void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, bool first_slice,
+              const Made& made) {
+        if (depth != tile.depth) {
+            configuration.reset();
+            configuration.emplace(depth = tile.depth);
+        }
+        if (count == 1) {
+            mine<1>(tile, part, group, first_slice, made);
+        } else {
+            mine<kGroupsAtOnce>(tile, part, group, first_slice, made);
+        }
+    }
+
+    template <uint32_t G>
+    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, bool first_slice,
+                     const Made& made) {
+        const size_t rows_a_group = part.rows_a_group(), noise_a_group = part.noise_a_group();
+        multiply_and_fold<G>(tile, part.noised + group * rows_a_group, rows_a_group, made);
+        if (made.clean == nullptr) return;
+        peel<G>(tile, part.noise + group * noise_a_group, noise_a_group, sums_after(tile.steps - 1, made),
+                first_slice, made.work + 2 * kGroupLines, made.clean);
+    }
+
+    uint32_t depth = 0;
+    std::optional<amx::TileConfiguration> configuration;  // of that depth
+};
 
 }  // namespace
 
-void mined_pack_amx(const int8_t* noised, const int8_t* noise, uint32_t columns, uint32_t r,
+void mined_pack_amx(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
                     int8_t* noised_out, int8_t* noise_out) {
-    const uint32_t depth = depth_for(r);
-    const auto pack = [depth](const int8_t* rows, uint32_t width, int8_t* out) {
-        for (uint32_t u = 0; u < kTile; ++u) {
-            for (uint32_t t = 0; t < width; t += depth) {
-                std::memcpy(out + size_t{t} * kTile + size_t{u} * depth, rows + size_t{u} * width + t, depth);
-            }
-        }
-    };
-    pack(noised, columns, noised_out);
-    pack(noise, r, noise_out);
+    avx512::pack_noised(codes, stride, columns, noise, r, 0, noised_out);
+    avx512::pack_cells(noise, r, r, noise_out, [](uint32_t, uint32_t, __m512i x) { return x; });
 }
 
-void mined_tile_amx(const MinedProduct& product, uint32_t tile, uint32_t first, uint32_t groups,
-                    uint32_t* words, Scratch& scratch) {
-    const uint32_t planes = product.codes.planes;
-    const size_t parts = product.parts.size(), slices = parts / planes;
-    uint32_t steps_max = 0;
-    for (const MinedRows& part : product.parts) steps_max = std::max(steps_max, part.steps());
-
-    constexpr size_t kPeelLines = size_t{kPlanesOfPeel} * kStepMax / avx512::kDepth;
-    constexpr size_t kGroupLines = size_t{kGroupsAtOnce} * kTile;
-    const size_t fold_lines = size_t{kGroupsAtOnce} * steps_max;
-    auto* const lines = reinterpret_cast<Cells*>(scratch.take_lines(
-        slices * kPeelLines + (1 + planes) * kGroupLines + kPlanesOfPeel * size_t{kTile} + fold_lines));
-    Cells* const clean = lines + slices * kPeelLines;
-    Cells* const sums = clean + planes * kGroupLines;
-    Cells* const peeled = sums + kGroupLines;
-    Cells* const folds = peeled + kPlanesOfPeel * kTile;
-    Tile tiles[kDepthMax / kSliceColumns];
-    const int8_t* const block =
-        product.packed.weights.get() + size_t{tile} * kPackColumns * product.packed.depth;
-    for (size_t s = 0; s < slices; ++s) {
-        const MinedSlice& id = product.parts[s].id;
-        auto* const x = reinterpret_cast<int8_t*>(lines + s * kPeelLines);
-        const uint32_t depth = depth_for(id.step);
-        tiles[s] = {block + size_t{id.slice.start} * kPackColumns, x, product.parts[s].steps(), depth,
-                    id.step / depth};
-        if (product.y == nullptr) continue;
-        split_periods(tiles[s].weights, tiles[s].steps, id.step, x, x + size_t{id.step} * kTile);
-    }
-
-    const avx512::OutputBlock outputs{product.linear, product.packed, tile, product.fx};
-    for (uint32_t g = 0; g < groups;) {
-        const uint32_t together = groups - g >= kGroupsAtOnce ? kGroupsAtOnce : 1;
-        uint32_t* to = words;
-        for (size_t p = 0; p < parts; ++p) {
-            const MinedRows& part = product.parts[p];
-            const Made made{sums, folds, steps_max, peeled,
-                            product.y == nullptr ? nullptr : clean + p / slices * kGroupLines};
-            auto* const mine = together == 1 ? mine_groups<1> : mine_groups<kGroupsAtOnce>;
-            mine(tiles[p % slices], part, first + g, p % slices == 0, made, to + size_t{g} * part.steps());
-            to += size_t{groups} * part.steps();
-        }
-        const uint32_t row = (first + g) * kTile;
-        if (product.y != nullptr) {
-            outputs.put(together * kTile, &product.codes.factors[row], clean[0],
-                        planes == 2 ? clean[kGroupLines] : nullptr, kTile,
-                        product.y + size_t{row} * product.linear.n + outputs.column());
-        }
-        g += together;
-    }
+void mined_tiles_amx(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,
+                     uint32_t groups, uint32_t* words, Scratch& scratch) {
+    avx512::mine_tiles<Kernel>(product, begin, end, first, groups, words, scratch);
 }
 
 }  // namespace daidd::inference

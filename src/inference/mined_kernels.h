@@ -25,16 +25,20 @@ struct MinedProduct {
     int32_t* y = nullptr;  ///< rows × n, or null
 };
 
-// The kernel of a backend: how it wants a group's rows, and one tile for `groups` groups from `first` on.
-// `words` gets groups · steps words a part, one part after the other.
-void mined_pack_avx512(const int8_t* noised, const int8_t* noise, uint32_t columns, uint32_t r,
-                       int8_t* noised_out, int8_t* noise_out);
-void mined_tile_avx512(const MinedProduct& product, uint32_t tile, uint32_t first, uint32_t groups,
-                       uint32_t* words, Scratch& scratch);
+/// Tiles that a kernel makes of the same groups, one after the other.
+inline constexpr uint32_t kTilesAtOnce = 8;
 
-void mined_pack_amx(const int8_t* noised, const int8_t* noise, uint32_t columns, uint32_t r,
+// The kernel of a backend: how it wants a group's rows (`codes` from the slice's start, and `noise`, as for
+// add_noise()), and tiles [begin, end), at most kTilesAtOnce, for `groups` groups from `first` on. `words`
+// gets groups · steps words a part, one part after the other, one tile after the other.
+void mined_pack_avx512(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
+                       int8_t* noised_out, int8_t* noise_out);
+void mined_tiles_avx512(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,
+                        uint32_t groups, uint32_t* words, Scratch& scratch);
+
+void mined_pack_amx(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
                     int8_t* noised_out, int8_t* noise_out);
-void mined_tile_amx(const MinedProduct& product, uint32_t tile, uint32_t first, uint32_t groups,
-                    uint32_t* words, Scratch& scratch);
+void mined_tiles_amx(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,
+                     uint32_t groups, uint32_t* words, Scratch& scratch);
 
 }  // namespace daidd::inference

@@ -46,14 +46,21 @@ public:
              int32_t* y) const {
         if (low == nullptr) {
             put_rows<Sum::kOnePlane>(rows, factors, high, low, stride, y);
-        } else if (sum_max(2, linear_.k) <= INT32_MAX) {
+        } else if (is_narrow()) {
             put_rows<Sum::kNarrow>(rows, factors, high, low, stride, y);
         } else {
             put_rows<Sum::kWide>(rows, factors, high, low, stride, y);
         }
     }
 
+    /// The same of 128 · high + low, which fits into an int32. Requires is_narrow().
+    void put_joined(uint32_t rows, const Scale* factors, const int32_t* sums, size_t stride,
+                    int32_t* y) const {
+        put_rows<Sum::kJoined>(rows, factors, sums, nullptr, stride, y);
+    }
+
     uint32_t column() const { return column_; }
+    bool is_narrow() const { return sum_max(2, linear_.k) <= INT32_MAX; }
 
 private:
     static constexpr int32_t kFactorBits = 14, kMwBits = 10;  // a factor's mantissa and mw are smaller
@@ -71,15 +78,13 @@ private:
     template <Sum kSum>
     void put_rows(uint32_t rows, const Scale* factors, const int32_t* high, const int32_t* low, size_t stride,
                   int32_t* y) const {
-        constexpr bool kTwo = kSum != Sum::kOnePlane;
+        constexpr bool kTwo = kSum != Sum::kOnePlane, kApart = kTwo && kSum != Sum::kJoined;
         const __mmask16 mask = first_lanes(columns_);
         const __m512i one = _mm512_set1_epi64(1), to_shift = _mm512_set1_epi64(ew_most_ - int64_t{fx_});
         const __m512i least = _mm512_set1_epi64(fits_from_[kTwo]), most = _mm512_set1_epi64(kShiftMax);
-        const __m512i low_halves =
-            _mm512_setr_epi32(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
+        const __m512i lows = _mm512_setr_epi32(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
         const Halves mw = mw_;
         const __m512i bias = bias_;
-        const uint32_t n = linear_.n;
         for (uint32_t here = 0; rows > 0; rows -= here, factors += here) {
             here = std::min(rows, kRowsAtOnce);
             const __m512i scales = _mm512_maskz_loadu_epi64(__mmask8(first_lanes(here)), factors);
@@ -89,7 +94,7 @@ private:
             store(halves, _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one)));
             const uint32_t fits =
                 _mm512_cmpge_epi64_mask(shift, least) & _mm512_cmple_epi64_mask(shift, most);
-            for (uint32_t r = 0; r < here; ++r, high += stride, low += kTwo ? stride : 0, y += n) {
+            for (uint32_t r = 0; r < here; ++r, high += stride, low += kApart ? stride : 0, y += linear_.n) {
                 if ((fits >> r & 1) == 0) {
                     put_clamped<kSum>(factors[r], high, low, y);
                     continue;
@@ -98,7 +103,7 @@ private:
                 Halves v = scaled_sums<kSum>(mw, factors[r].m, high, low);
                 v.even = _mm512_srav_epi64(_mm512_add_epi64(v.even, half), by);
                 v.odds = _mm512_srav_epi64(_mm512_add_epi64(v.odds, half), by);
-                const __m512i out = _mm512_permutex2var_epi32(v.even, low_halves, v.odds);
+                const __m512i out = _mm512_permutex2var_epi32(v.even, lows, v.odds);
                 _mm512_mask_storeu_epi32(y, mask, _mm512_add_epi32(out, bias));
             }
         }
@@ -110,7 +115,7 @@ private:
                                                int32_t* y) const {
         const int32_t shift = factor.e - int32_t(fx_);
         if (shift + ew_least_ < 1 || shift + ew_most_ > kShiftMax) {
-            put_slowly(factor, high, kSum == Sum::kOnePlane ? nullptr : low, y);
+            put_slowly(factor, high, low, y);
             return;
         }
         // Less one: rsh(v, s) + bias = ((v >> (s − 1)) + 2 · bias + 1) >> 1.

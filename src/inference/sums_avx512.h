@@ -6,8 +6,8 @@
 // The sums of a product times their multipliers. Only *_avx512.cpp and *_amx.cpp include this.
 namespace daidd::inference::avx512 {
 
-/// One plane; two whose sum is an int32; two whose sum is not.
-enum class Sum : uint8_t { kOnePlane, kNarrow, kWide };
+/// One plane; two whose sum is an int32; that sum itself; two whose sum is not an int32.
+enum class Sum : uint8_t { kOnePlane, kNarrow, kJoined, kWide };
 
 struct Halves {
     __m512i even, odds;
