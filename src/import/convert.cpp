@@ -1,5 +1,6 @@
 #include "import/convert.h"
 
+#include "import/bert.h"
 #include "inference/gguf_writer.h"
 #include "inference/model_file.h"
 
@@ -15,7 +16,9 @@ bool is_kept(std::string_view key) {
 }  // namespace
 
 Result<Bytes, inference::GgufError> convert(const inference::GgufFile& source, const ImportOptions& options) {
-    const auto imported = import_llama(source, options);
+    const auto architecture = source.text_at("general.architecture");
+    const auto imported =
+        architecture && *architecture == "bert" ? import_bert(source) : import_llama(source, options);
     if (!imported) return Fail{imported.error()};
     inference::GgufWriter writer;
     inference::write_model(imported->parts, writer);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <set>
 
+#include "import/hugging_face_bert.h"
 #include "import/hugging_face_json.h"
 #include "import/hugging_face_tokenizer.h"
 #include "import/safetensors.h"
@@ -192,13 +193,6 @@ struct Memory {
     std::deque<Bytes> tensors;
 };
 
-std::optional<GgufType> float_type(std::string_view dtype) {
-    if (dtype == "F32") return GgufType::kF32;
-    if (dtype == "F16") return GgufType::kF16;
-    if (dtype == "BF16") return GgufType::kBf16;
-    return std::nullopt;
-}
-
 /// Row j + i · half of a head becomes 2j + i. Requires an even number of rows in each of `heads`.
 Bytes interleaved(ByteView rows, uint64_t heads, uint64_t head_dim) {
     const uint64_t bytes = rows.size() / (heads * head_dim), half = head_dim / 2;
@@ -216,7 +210,7 @@ Bytes interleaved(ByteView rows, uint64_t heads, uint64_t head_dim) {
 Result<GgufTensor, GgufError> translate(const SafeTensor& tensor, const Config& config, Memory& memory) {
     const auto name = gguf_name(tensor.name);
     if (!name) return Fail{GgufError{GgufReason::kBadValue, tensor.name}};
-    const auto type = float_type(tensor.dtype);
+    const auto type = float_type_of(tensor);
     if (!type) return Fail{GgufError{GgufReason::kWrongType, tensor.name}};
     GgufTensor out{.name = memory.names.emplace_back(*name),
                    .type = *type,
@@ -235,6 +229,8 @@ Result<GgufTensor, GgufError> translate(const SafeTensor& tensor, const Config& 
 }  // namespace
 
 Result<HuggingFaceModel, GgufError> read_hugging_face(const HuggingFaceFiles& files) {
+    HuggingFaceJson kind{"config", files.config};
+    if (kind.text("model_type", "") == "bert") return read_hugging_face_bert(files);
     inference::GgufWriter writer;
     const auto config = ConfigReader{files.config}.read(writer);
     if (!config) return Fail{config.error()};

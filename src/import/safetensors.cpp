@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 namespace daidd::import {
 
@@ -167,6 +166,13 @@ std::optional<uint64_t> bytes_of(const HeaderReader::Entry& entry) {
 }
 
 }  // namespace
+
+std::optional<inference::GgufType> float_type_of(const SafeTensor& tensor) {
+    if (tensor.dtype == "F32") return inference::GgufType::kF32;
+    if (tensor.dtype == "F16") return inference::GgufType::kF16;
+    if (tensor.dtype == "BF16") return inference::GgufType::kBf16;
+    return std::nullopt;
+}
 
 Result<SafetensorsFile, GgufError> SafetensorsFile::parse(ByteView bytes) {
     const auto refuse = [](GgufReason reason, std::string field) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ struct SafeTensor {
     std::vector<uint64_t> shape;
     ByteView data;
 };
+
+/// GGUF's name of its type: F32, F16 or BF16; nothing of others.
+std::optional<inference::GgufType> float_type_of(const SafeTensor& tensor);
 
 // Limits of a file; the first is the format's own.
 inline constexpr uint64_t kSafetensorsHeaderMax = 100'000'000;

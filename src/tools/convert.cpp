@@ -50,6 +50,8 @@ Result<Source, std::string> read_directory(const std::filesystem::path& path) {
     import::HuggingFaceFiles files{map("config.json"), map("tokenizer.json"), {}, {}};
     constexpr const char* kTokenizerConfig = "tokenizer_config.json";
     if (std::filesystem::exists(path / kTokenizerConfig)) files.tokenizer_config = map(kTokenizerConfig);
+    constexpr const char* kPooling = "1_Pooling/config.json";
+    if (std::filesystem::exists(path / kPooling)) files.pooling = map(kPooling);
     for (const std::string& shard : shards) files.weights.push_back(map(shard));
     if (error) return Fail{*error};
     auto model = import::read_hugging_face(files);
