@@ -22,6 +22,7 @@ Result<Opened, std::string> open_file(const std::string& path) {
     if (!file) return Fail{"-model: " + file.error()};
     const auto model = Model::load(file->bytes, best_backend(), file->memory);
     if (!model) return Fail{"-model: " + path + ": " + model.error().text()};
+    if (model->graph().is_encoder()) return Fail{"-model: " + path + ": an encoder, which only embeds texts"};
     const auto container = GgufFile::parse(file->bytes);
     if (!container) return Fail{"-model: " + path + ": " + to_string(container.error())};
     const auto tokenizer = Tokenizer::load(*container);

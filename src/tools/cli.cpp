@@ -5,6 +5,7 @@
 
 #include "inference/logprob.h"
 #include "tools/commands.h"
+#include "training/vector_index.h"
 
 namespace daidd::tools {
 namespace {
@@ -26,6 +27,9 @@ struct Commands {
     InspectArguments inspect;
     RunArguments run;
     EvalArguments eval;
+    EmbedArguments embed;
+    IndexArguments index;
+    SearchArguments search;
     TokenizeArguments tokenize;
     BenchArguments bench;
     DevicesArguments devices;
@@ -110,6 +114,50 @@ void add_tokenize(CLI::App& app, Commands& commands) {
                        "the bytes that the tokens stand for, not their ids");
 }
 
+template <class Arguments>
+void add_machine(CLI::App* command, Arguments& arguments) {
+    command->add_option("--backend", arguments.backend, "scalar, avx2, avx512 or amx");
+    command->add_option("--threads", arguments.threads)->check(CLI::Range(1, 64));
+}
+
+void add_embeddings(CLI::App& app, Commands& commands) {
+    constexpr const char* kParagraphs =
+        "texts end at empty lines, not at every line; those too long for the model are cut at ends of lines";
+    constexpr const char* kModel = "integer model file: an encoder, or any other at a loss of quality";
+    auto* embed = app.add_subcommand("embed", "The directions of texts: near ones mean alike");
+    embed->add_option("model", commands.embed.model, kModel)->required();
+    auto* text = embed->add_option("--text", commands.embed.text, "one text");
+    embed->add_option("--file", commands.embed.file, "a text a line of a file, or of all files of a folder")
+        ->excludes(text);
+    embed->add_flag("--paragraphs", commands.embed.paragraphs, kParagraphs);
+    add_machine(embed, commands.embed);
+    embed->add_flag("--json", commands.embed.json, "{model_root, embeddings}");
+
+    auto* index = app.add_subcommand("index", "Makes texts searchable by what they mean");
+    index->add_option("model", commands.index.model, kModel)->required();
+    index->add_option("source", commands.index.source, "a text a line of a file, or of all files of a folder")
+        ->required();
+    index->add_option("target", commands.index.target, "index file to write")->required();
+    index->add_flag("--paragraphs", commands.index.paragraphs, kParagraphs);
+    add_machine(index, commands.index);
+    index->add_flag("--json", commands.index.json, "{rows, width, model_root, index_root}");
+
+    auto* search =
+        app.add_subcommand("search", "The texts of an index that are nearest to one, all compared");
+    search->add_option("model", commands.search.model, "the model that made the index")->required();
+    search->add_option("index", commands.search.index, "index file")->required();
+    search->add_option("--text", commands.search.text, "what to look for")->required();
+    search->add_option("--source", commands.search.source,
+                       "what was indexed: shows the texts, not their ids");
+    search->add_flag("--paragraphs", commands.search.paragraphs, "as it was indexed");
+    search->add_option("--count", commands.search.count, "most texts to show")
+        ->check(CLI::Range(1u, training::kHitsMax));
+    search->add_option("--check", commands.search.check,
+                       "a file with what -json printed, by anybody: whether it is right");
+    add_machine(search, commands.search);
+    search->add_flag("--json", commands.search.json, "{index_root, hits, result, commitment}");
+}
+
 void add_others(CLI::App& app, Commands& commands) {
     auto* inspect = app.add_subcommand("inspect", "Shapes, operations and roots of a model");
     inspect->add_option("model", commands.inspect.model, "integer model file")->required();
@@ -149,6 +197,9 @@ Outcome dispatch(const std::string& name, const Commands& commands) {
     if (name == "inspect") return inspect(commands.inspect);
     if (name == "run") return run(commands.run);
     if (name == "eval") return eval(commands.eval);
+    if (name == "embed") return embed(commands.embed);
+    if (name == "index") return index(commands.index);
+    if (name == "search") return search(commands.search);
     if (name == "tokenize") return tokenize(commands.tokenize);
     if (name == "bench")
         return commands.bench.device.empty() ? bench(commands.bench) : bench_device(commands.bench);
@@ -166,6 +217,7 @@ int run_cli(int argc, char** argv) {
     add_convert(app, commands);
     add_run(app, commands);
     add_eval(app, commands);
+    add_embeddings(app, commands);
     add_tokenize(app, commands);
     add_others(app, commands);
     try {

@@ -46,6 +46,39 @@ struct EvalArguments {
 };
 Outcome eval(const EvalArguments& arguments);
 
+struct EmbedArguments {
+    std::string model, backend;
+    std::optional<std::string> text;
+    std::string file;         ///< in the place of `text`: a file or a folder of texts
+    bool paragraphs = false;  ///< the file's texts end at empty lines, not at every line
+    unsigned threads = 1;
+    bool json = false;
+};
+/// A line of numbers for each text.
+Outcome embed(const EmbedArguments& arguments);
+
+struct IndexArguments {
+    std::string model, backend;
+    std::string source;  ///< a file or a folder of texts
+    std::string target;
+    bool paragraphs = false;
+    unsigned threads = 1;
+    bool json = false;
+};
+/// A text's id is its number among the texts of the source, from 1.
+Outcome index(const IndexArguments& arguments);
+
+struct SearchArguments {
+    std::string model, index, text, backend;
+    std::string source;  ///< what was indexed: the hits' texts are shown, once their hashes are the index's
+    bool paragraphs = false;
+    std::string check;  ///< a file with a result of this search, which is run again
+    uint32_t count = 10;
+    unsigned threads = 1;
+    bool json = false;
+};
+Outcome search(const SearchArguments& arguments);
+
 struct TokenizeArguments {
     std::string model, text;
     bool chat = false;    ///< as a user's message in the chat template

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json json_of(const LoadedModel& loaded, uint32_t unit_tokens) {
+ordered_json json_of(const TextModel& loaded, uint32_t unit_tokens) {
     const auto& d = loaded.model.dimensions();
     const inference::ModelTree tree{loaded.model, unit_tokens, 2};
     uint64_t weights = 0;
@@ -41,7 +41,7 @@ ordered_json json_of(const LoadedModel& loaded, uint32_t unit_tokens) {
 }  // namespace
 
 Outcome inspect(const InspectArguments& arguments) {
-    const auto loaded = load_model(arguments.model, inference::Backend::kScalar);
+    const auto loaded = load_text_model(arguments.model, inference::Backend::kScalar);
     if (!loaded) return loaded.error();
     const auto json = json_of(*loaded, arguments.unit_tokens);
     if (arguments.json) {

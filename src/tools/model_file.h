@@ -8,14 +8,19 @@
 namespace daidd::tools {
 
 /// A model file and how its tokens are read.
-struct LoadedModel {
+struct TextModel {
     inference::Model model;
     inference::Tokenizer tokenizer;
-    inference::ChatTemplate chat;
     std::string precision;  ///< as the importer named it
 };
 
-/// The error is a sentence that names the file and the field.
+/// One that answers: a decoder with a chat template.
+struct LoadedModel : TextModel {
+    inference::ChatTemplate chat;
+};
+
+/// The error is a sentence that names the file and the field. load_model refuses an encoder.
+Result<TextModel, std::string> load_text_model(const std::string& path, inference::Backend backend);
 Result<LoadedModel, std::string> load_model(const std::string& path, inference::Backend backend);
 
 /// "scalar", "avx2", "avx512" or "amx", if this processor can run it; empty: the fastest. Others are named in

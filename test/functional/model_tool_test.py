@@ -87,7 +87,8 @@ def write_text(network, content, name="text.txt"):
 def commands_are_known(_):
     code, output, errors = dai_model("--help")
     expect_equal((code, errors), (0, ""))
-    for command in ("convert", "inspect", "run", "eval", "tokenize", "bench", "devices", "chainspec"):
+    for command in ("convert", "inspect", "run", "eval", "embed", "index", "search", "tokenize", "bench", "devices",
+                    "chainspec"):
         assert f"\n  {command} " in output, command
         code, usage, errors = dai_model(command, "-help")
         expect_equal((code, errors), (0, ""))
