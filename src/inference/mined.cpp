@@ -13,7 +13,8 @@ namespace {
 
 /// Groups whose noised rows are this large together go through all tiles before the next ones: they stay in
 /// the second-level cache.
-constexpr size_t kChunkBytes = size_t{1} << 20;
+constexpr size_t kChunkBytes = size_t{3} << 19;
+constexpr uint32_t kGroupsAtOnce = 12;
 /// Groups whose folds come together.
 constexpr uint32_t kBatchGroups = 16;
 
@@ -123,8 +124,8 @@ void mine_and_peel(const MinedProduct& product, const MinedKernels& kernels, Tic
     const uint32_t groups = product.codes.rows / kTile;
     const size_t group_bytes = size_t{kTile} * product.linear.k * product.codes.planes;
     auto chunk = uint32_t(std::clamp<size_t>(kChunkBytes / group_bytes, 1, groups));
-    // Whole batches, where they fit: so many tickets fill the lanes of the hash.
-    if (chunk > kBatchGroups) chunk -= chunk % kBatchGroups;
+    // The kernels take three or four groups at once.
+    if (chunk < groups && chunk > kGroupsAtOnce) chunk -= chunk % kGroupsAtOnce;
     size_t words_a_group = 0;
     for (const MinedRows& part : product.parts) words_a_group += part.steps();
     parallel.run(product.linear.n / kTile, [&](uint32_t begin, uint32_t end, unsigned part) {

@@ -1,5 +1,5 @@
 #if defined(__x86_64__)
-#include "inference/mined_avx512.h"
+#include "inference/tile_miner_avx512.h"
 
 #include <optional>
 
@@ -13,6 +13,7 @@ using amx::add_products;
 using avx512::Cells;
 using avx512::load;
 using avx512::Made;
+using avx512::Steps;
 using avx512::store;
 using avx512::xor3;
 
@@ -65,8 +66,15 @@ __m512i fold(const Cells* rows) {
 
 constexpr size_t kGroupLines = size_t{kGroupsAtOnce} * kTile;
 
-/// T of a group after a step, row v lane u; kept for two steps.
-Cells* sums_after(uint32_t step, const Made& made) { return made.work + step % 2 * kGroupLines; }
+template <uint32_t G>
+void load_sums(const Cells* sums) {
+    amx::load<0>(sums, sizeof(Cells));
+    if constexpr (G > 1) {
+        amx::load<1>(sums + kTile, sizeof(Cells));
+        amx::load<2>(sums + 2 * kTile, sizeof(Cells));
+        amx::load<3>(sums + 3 * kTile, sizeof(Cells));
+    }
+}
 
 template <uint32_t G>
 void store_sums(Cells* sums) {
@@ -78,21 +86,28 @@ void store_sums(Cells* sums) {
     }
 }
 
-/// T of G groups, one after the other in `rows`. A step's sums are folded while the next step's are
-/// multiplied: loads that follow a tile's store at once would wait for it.
+/// T of G groups after some steps; `rows` begins at the first of them. A step's sums are folded while the
+/// next step's are multiplied: loads that follow a tile's store at once would wait for it.
 template <uint32_t G>
 __attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t* rows, size_t rows_a_group,
-                                                 const Made& made) {
+                                                 Steps steps, const Made& made) {
+    alignas(64) Cells turns[2][kGroupLines];
+    const auto sums_after = [&](uint32_t step) {
+        return step + 1 == steps.end ? made.sums : turns[step % 2];
+    };
     const auto fold_step = [&](uint32_t step) {
         for (uint32_t g = 0; g < G; ++g) {
-            store(made.folds[size_t{g} * tile.steps + step],
-                  fold(sums_after(step, made) + size_t{g} * kTile));
+            store(made.folds[size_t{g} * tile.steps + step], fold(sums_after(step) + size_t{g} * kTile));
         }
     };
-    amx::zero<0>(), amx::zero<1>(), amx::zero<2>(), amx::zero<3>();
-    const int8_t* left = tile.weights;
+    if (steps.begin == 0) {
+        amx::zero<0>(), amx::zero<1>(), amx::zero<2>(), amx::zero<3>();
+    } else {
+        load_sums<G>(made.sums);
+    }
+    const int8_t* left = tile.weights + size_t{steps.begin} * tile.step;
     const size_t right_bytes = tile.right_bytes();
-    for (uint32_t step = 0; step < tile.steps; ++step) {
+    for (uint32_t step = steps.begin; step < steps.end; ++step) {
         for (uint32_t t = 0; t < tile.step; t += tile.depth, left += tile.depth, rows += right_bytes) {
             amx::load<4>(left, tile.stride);
             amx::load<6>(rows, sizeof(Cells));
@@ -106,10 +121,10 @@ __attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t*
                 add_products<3, 4, 7>();
             }
         }
-        if (step > 0) fold_step(step - 1);
-        store_sums<G>(sums_after(step, made));
+        if (step > steps.begin) fold_step(step - 1);
+        store_sums<G>(sums_after(step));
     }
-    fold_step(tile.steps - 1);
+    fold_step(steps.end - 1);
 }
 
 constexpr size_t kPeelLines = size_t{kPlanesOfPeel} * kTile;
@@ -143,7 +158,8 @@ void subtract(const Cells* sums, const Cells* products, bool first_slice, Cells*
 /// The same of G groups: all are multiplied before the first is subtracted, as for multiply_and_fold().
 template <uint32_t G>
 __attribute__((noinline)) void peel(const Tile& tile, const int8_t* noise, size_t noise_a_group,
-                                    const Cells* sums, bool first_slice, Cells* products, Cells* clean) {
+                                    const Cells* sums, bool first_slice, Cells* clean) {
+    alignas(64) Cells products[G * kPeelLines];
     multiply_noise<0>(tile, noise, products);
     if constexpr (G > 1) {
         multiply_noise<2>(tile, noise + noise_a_group, products + kPeelLines);
@@ -158,7 +174,6 @@ __attribute__((noinline)) void peel(const Tile& tile, const int8_t* noise, size_
 struct Kernel {
     using Tile = inference::Tile;
     static constexpr uint32_t kGroupsAtOnce = inference::kGroupsAtOnce;
-    static constexpr size_t kWorkLines = 2 * kGroupLines + kGroupsAtOnce * kPeelLines;
     static size_t prepared_lines(uint32_t /*steps*/) {
         return size_t{kPlanesOfPeel} * kStepMax / avx512::kDepth;
     }
@@ -178,27 +193,28 @@ struct Kernel {
         return made;
     }
 
-    void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, bool first_slice,
-              const Made& made) {
+    void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, Steps steps,
+              bool first_slice, const Made& made) {
         if (depth != tile.depth) {
             configuration.reset();
             configuration.emplace(depth = tile.depth);
         }
         if (count == 1) {
-            mine<1>(tile, part, group, first_slice, made);
+            mine<1>(tile, part, group, steps, first_slice, made);
         } else {
-            mine<kGroupsAtOnce>(tile, part, group, first_slice, made);
+            mine<kGroupsAtOnce>(tile, part, group, steps, first_slice, made);
         }
     }
 
     template <uint32_t G>
-    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, bool first_slice,
+    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, Steps steps, bool first_slice,
                      const Made& made) {
         const size_t rows_a_group = part.rows_a_group(), noise_a_group = part.noise_a_group();
-        multiply_and_fold<G>(tile, part.noised + group * rows_a_group, rows_a_group, made);
-        if (made.clean == nullptr) return;
-        peel<G>(tile, part.noise + group * noise_a_group, noise_a_group, sums_after(tile.steps - 1, made),
-                first_slice, made.work + 2 * kGroupLines, made.clean);
+        const int8_t* const rows =
+            part.noised + group * rows_a_group + size_t{steps.begin} * tile.step * kTile;
+        multiply_and_fold<G>(tile, rows, rows_a_group, steps, made);
+        if (made.clean == nullptr || steps.end < tile.steps) return;
+        peel<G>(tile, part.noise + group * noise_a_group, noise_a_group, made.sums, first_slice, made.clean);
     }
 
     uint32_t depth = 0;
@@ -215,7 +231,7 @@ void mined_pack_amx(const int8_t* codes, size_t stride, uint32_t columns, const 
 
 void mined_tiles_amx(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,
                      uint32_t groups, uint32_t* words, Scratch& scratch) {
-    avx512::mine_tiles<Kernel>(product, begin, end, first, groups, words, scratch);
+    avx512::TileMiner<Kernel>{product, begin, end, first, groups, words, scratch}.run();
 }
 
 }  // namespace daidd::inference

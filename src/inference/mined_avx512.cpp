@@ -1,5 +1,5 @@
 #if defined(__x86_64__)
-#include "inference/mined_avx512.h"
+#include "inference/tile_miner_avx512.h"
 
 namespace daidd::inference {
 
@@ -27,19 +27,29 @@ struct Tile {
     uint32_t steps, cells_a_step;
 };
 
+template <bool kRight>
+inline __attribute__((always_inline)) void fold_half(const __m512i* s, Cells& fold) {
+    const __m512i seven = xor3(xor3(s[0], s[1], s[2]), xor3(s[3], s[4], s[5]), s[6]);
+    store(fold, kRight ? xor3(seven, s[7], load(fold)) : _mm512_xor_si512(seven, s[7]));
+}
+
 /// G groups by the left or the right half of the columns; the left half comes first. Lane u of
 /// sum[8g + v] is T[u][v] of group g. Inlined into more code its sums would not stay in registers.
 template <uint32_t G, bool kRight>
-__attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part, uint32_t group,
+__attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part, uint32_t group, Steps steps,
                                          bool first_slice, const Made& made) {
     constexpr uint32_t kFirst = kRight ? kHalf : 0;
     const size_t rows_a_group = part.rows_a_group(), noise_a_group = part.noise_a_group();
-    const int8_t* rows = part.noised + group * rows_a_group;
-    const int32_t* weights = &tile.weights[0][kFirst];
+    const size_t first = size_t{steps.begin} * tile.cells_a_step;
+    const int8_t* rows = part.noised + group * rows_a_group + first * sizeof(Cells);
+    const int32_t* weights = &tile.weights[first][kFirst];
     __m512i sum[G * kHalf];
+    const auto kept = [&made](uint32_t i) { return made.sums[i / kHalf * kTile + kFirst + i % kHalf]; };
 #pragma GCC unroll 24
-    for (uint32_t i = 0; i < G * kHalf; ++i) sum[i] = _mm512_setzero_si512();
-    for (uint32_t step = 0; step < tile.steps; ++step) {
+    for (uint32_t i = 0; i < G * kHalf; ++i) {
+        sum[i] = steps.begin == 0 ? _mm512_setzero_si512() : load(kept(i));
+    }
+    for (uint32_t step = steps.begin; step < steps.end; ++step) {
 #pragma GCC unroll 8
         for (uint32_t v = 0; v < kHalf; ++v) {
             const __m512i excess = _mm512_set1_epi32(tile.excess[step][kFirst + v]);
@@ -48,24 +58,30 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
                 sum[g * kHalf + v] = _mm512_sub_epi32(sum[g * kHalf + v], excess);
             }
         }
-        for (uint32_t i = 0; i < tile.cells_a_step; ++i, weights += kTile, rows += sizeof(Cells)) {
-            __m512i codes[G];
+        // Steps are whole pairs of cells; what counts the cells takes issue slots from what multiplies them.
+        for (uint32_t i = 0; i < tile.cells_a_step; i += 2) {
+#pragma GCC unroll 2
+            for (uint32_t cell = 0; cell < 2; ++cell, weights += kTile, rows += sizeof(Cells)) {
+                __m512i codes[G];
 #pragma GCC unroll 3
-            for (uint32_t g = 0; g < G; ++g) codes[g] = load(rows + g * rows_a_group);
+                for (uint32_t g = 0; g < G; ++g) codes[g] = load(rows + g * rows_a_group);
 #pragma GCC unroll 8
-            for (uint32_t v = 0; v < kHalf; ++v) {
-                const __m512i four = _mm512_set1_epi32(weights[v]);
+                for (uint32_t v = 0; v < kHalf; ++v) {
+                    const __m512i four = _mm512_set1_epi32(weights[v]);
 #pragma GCC unroll 3
-                for (uint32_t g = 0; g < G; ++g) add_products(sum[g * kHalf + v], codes[g], four);
+                    for (uint32_t g = 0; g < G; ++g) add_products(sum[g * kHalf + v], codes[g], four);
+                }
             }
         }
 #pragma GCC unroll 3
         for (uint32_t g = 0; g < G; ++g) {
-            const __m512i* const s = sum + g * kHalf;
-            Cells& fold = made.folds[size_t{g} * tile.steps + step];
-            const __m512i seven = xor3(xor3(s[0], s[1], s[2]), xor3(s[3], s[4], s[5]), s[6]);
-            store(fold, kRight ? xor3(seven, s[7], load(fold)) : _mm512_xor_si512(seven, s[7]));
+            fold_half<kRight>(sum + g * kHalf, made.folds[size_t{g} * tile.steps + step]);
         }
+    }
+    if (steps.end < tile.steps) {
+#pragma GCC unroll 24
+        for (uint32_t i = 0; i < G * kHalf; ++i) store(kept(i), sum[i]);
+        return;
     }
     if (made.clean == nullptr) return;
     const int8_t* noise = part.noise + group * noise_a_group;
@@ -95,7 +111,6 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
 struct Kernel {
     using Tile = inference::Tile;
     static constexpr uint32_t kGroupsAtOnce = inference::kGroupsAtOnce;
-    static constexpr size_t kWorkLines = 0;
     static size_t prepared_lines(uint32_t steps) { return steps + size_t{kPairs} * kStepMax / kDepth; }
     /// Never one alone where it can be helped.
     static uint32_t groups_together(uint32_t left) {
@@ -118,14 +133,14 @@ struct Kernel {
         return {weights, lines, x, steps, cells_a_step};
     }
 
-    void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, bool first_slice,
-              const Made& made) const {
+    void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, Steps steps,
+              bool first_slice, const Made& made) const {
         constexpr decltype(&mine_half<1, false>) kLeft[] = {mine_half<1, false>, mine_half<2, false>,
                                                             mine_half<3, false>};
         constexpr decltype(&mine_half<1, true>) kRight[] = {mine_half<1, true>, mine_half<2, true>,
                                                             mine_half<3, true>};
-        kLeft[count - 1](tile, part, group, first_slice, made);
-        kRight[count - 1](tile, part, group, first_slice, made);
+        kLeft[count - 1](tile, part, group, steps, first_slice, made);
+        kRight[count - 1](tile, part, group, steps, first_slice, made);
     }
 };
 
@@ -145,7 +160,7 @@ void mined_pack_avx512(const int8_t* codes, size_t stride, uint32_t columns, con
 
 void mined_tiles_avx512(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,
                         uint32_t groups, uint32_t* words, Scratch& scratch) {
-    mine_tiles<Kernel>(product, begin, end, first, groups, words, scratch);
+    TileMiner<Kernel>{product, begin, end, first, groups, words, scratch}.run();
 }
 
 }  // namespace daidd::inference

@@ -4,11 +4,10 @@
 #include <cstring>
 
 #include "inference/manifest.h"
-#include "inference/mined_kernels.h"
 #include "inference/noised_avx512.h"
 #include "inference/outputs_avx512.h"
 
-// What the mined kernels of AVX-512 and of AMX share. Only they include this.
+// How the mined kernels of AVX-512 and of AMX read rows and write outputs. Only they include this.
 namespace daidd::inference::avx512 {
 
 inline constexpr uint32_t kCellsColumns = kCellsAtOnce * kDepth;  // columns of a row in one register
@@ -71,74 +70,16 @@ inline void put_turned(const OutputBlock& outputs, const Scale* factors, const C
     outputs.put(kTile, factors, turned[0], turned[kTile], kTile, y);
 }
 
-/// Where a kernel leaves what it made of consecutive groups.
-struct Made {
-    Cells* work;   // Kernel::kWorkLines
-    Cells* folds;  // a group, a step: lane u to be turned by u and XORed with the others
-    Cells* clean;  // a group: lane u of [v] is the clean sum of row u with column v, over slices; or null
+/// Fold steps [begin, end) of a slice.
+struct Steps {
+    uint32_t begin, end;
 };
 
-/// The loops of mined_tiles_*. A few groups meet all tiles before the next ones: their noised rows are read
-/// from the nearest cache, and their outputs lie side by side. A Kernel has
-///     kGroupsAtOnce, kWorkLines, kPreparedLines(steps): of cells
-///     Tile prepare(product, part, tile, lines): what the weights of one slice give, once for all groups
-///     void mine(tile, part, group, count, first_slice, made): folds and clean sums of `count` groups
-template <class Kernel>
-void mine_tiles(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first, uint32_t groups,
-                uint32_t* words, Scratch& scratch) {
-    constexpr size_t kGroupLines = size_t{Kernel::kGroupsAtOnce} * kTile;
-    const uint32_t planes = product.codes.planes, count = end - begin;
-    const size_t parts = product.parts.size(), slices = parts / planes;
-    uint32_t steps_max = 0;
-    size_t words_a_tile = 0;
-    for (const MinedRows& part : product.parts) {
-        steps_max = std::max(steps_max, part.steps());
-        words_a_tile += size_t{groups} * part.steps();
-    }
-    const size_t prepared = Kernel::prepared_lines(steps_max);
-    auto* lines = reinterpret_cast<Cells*>(scratch.take_lines(count * slices * prepared + Kernel::kWorkLines +
-                                                              planes * kGroupLines + size_t{2} * kTile +
-                                                              size_t{Kernel::kGroupsAtOnce} * steps_max));
-    typename Kernel::Tile tiles[kTilesAtOnce][kDepthMax / kSliceColumns];
-    for (uint32_t tile = 0; tile < count; ++tile) {
-        for (size_t s = 0; s < slices; ++s, lines += prepared) {
-            tiles[tile][s] = Kernel::prepare(product, product.parts[s], begin + tile, lines);
-        }
-    }
-    Cells* const work = lines;
-    Cells* const clean = work + Kernel::kWorkLines;
-    Cells* const turned = clean + planes * kGroupLines;
-    Cells* const folds = turned + size_t{2} * kTile;
-
-    Kernel kernel;
-    for (uint32_t g = 0; g < groups;) {
-        const uint32_t together = Kernel::groups_together(groups - g);
-        for (uint32_t tile = 0; tile < count; ++tile) {
-            uint32_t* to = words + tile * words_a_tile;
-            for (size_t p = 0; p < parts; ++p) {
-                const MinedRows& part = product.parts[p];
-                const Made made{work, folds,
-                                product.y == nullptr ? nullptr : clean + p / slices * kGroupLines};
-                kernel.mine(tiles[tile][p % slices], part, first + g, together, p % slices == 0, made);
-                const uint32_t made_words = together * part.steps();
-                uint32_t* const group_words = to + size_t{g} * part.steps();
-                for (uint32_t w = 0; w < made_words; w += kTile) {
-                    words_of<true>(folds + w, std::min(kTile, made_words - w), group_words + w);
-                }
-                to += size_t{groups} * part.steps();
-            }
-            if (product.y == nullptr) continue;
-            const OutputBlock outputs{product.linear, product.packed, begin + tile, product.fx};
-            for (uint32_t i = 0; i < together; ++i) {
-                const uint32_t row = (first + g + i) * kTile;
-                const Cells* const high = clean + size_t{i} * kTile;
-                put_turned(outputs, &product.codes.factors[row], high,
-                           planes == 2 ? high + kGroupLines : nullptr, turned,
-                           product.y + size_t{row} * product.linear.n + outputs.column());
-            }
-        }
-        g += together;
-    }
-}
+/// Where a kernel leaves what it made of consecutive groups with one tile.
+struct Made {
+    Cells* sums;   // a group: T after the steps so far, lane u of [v] that of row u and column v
+    Cells* folds;  // a group, a step: lane u to be turned by u and XORed with the others
+    Cells* clean;  // a group: the clean sums likewise, added up over slices; or null
+};
 
 }  // namespace daidd::inference::avx512

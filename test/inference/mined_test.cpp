@@ -108,13 +108,14 @@ TEST_P(MinedProducts, GiveTheFoldsOfTheirNoiseAndTheCleanOutputs) {
     struct Case {
         uint32_t n, k;
     };
-    // Every step; slices of their own, with and without tickets; outputs that fill no tile.
-    const Case cases[] = {{32, 64},   {48, 120},  {16, 256},  {33, 576}, {40, 1536}, {16, 4096},
-                          {17, 4224}, {32, 8192}, {24, 4100}, {15, 576}, {16, 20}};
+    // Every step; slices of their own, with and without tickets; outputs that fill no tile; more tiles than
+    // go together; rows of one block of columns, of some and of a part.
+    const Case cases[] = {{32, 64},   {48, 120},  {16, 256}, {33, 576}, {40, 1536}, {16, 4096},  {17, 4224},
+                          {32, 8192}, {24, 4100}, {15, 576}, {16, 20},  {165, 960}, {134, 1024}, {165, 1088}};
     Random random{77};
     for (const auto& [n, k] : cases) {
         for (const uint32_t planes : {1u, 2u}) {
-            for (const uint32_t groups : {1u, 2u, 5u}) {
+            for (const uint32_t groups : {1u, 2u, 5u, 7u}) {
                 const Product product{random, n, k, 16 * groups, planes};
                 const PackedLinear packed = pack_linear(product.linear);
                 const bool skips = random.in(0, 5) == 0;

@@ -1,0 +1,135 @@
+#pragma once
+
+#include "inference/mined_avx512.h"
+#include "inference/mined_kernels.h"
+
+namespace daidd::inference::avx512 {
+
+/// The loops of mined_tiles_*. A few groups meet all tiles before the next ones: their noised rows are read
+/// from the nearest cache, and their outputs lie side by side. Long rows meet the tiles in blocks of columns
+/// for the same reason; T waits in memory between two blocks. A Kernel has
+///     kGroupsAtOnce
+///     prepared_lines(steps): cells that prepare() fills
+///     groups_together(left): how many of the groups that are left go together
+///     Tile prepare(product, part, tile, lines): what the weights of one slice give, once for all groups
+///     void mine(tile, part, group, count, steps, first_slice, made): after the last step also the clean sums
+template <class Kernel>
+class TileMiner {
+public:
+    TileMiner(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first, uint32_t groups,
+              uint32_t* words, Scratch& scratch)
+        : product_{product},
+          begin_{begin},
+          count_{end - begin},
+          first_{first},
+          groups_{groups},
+          words_{words},
+          parts_{product.parts.size()},
+          slices_{parts_ / product.codes.planes},
+          blocked_{parts_ > 1 || product.linear.k > kBlockColumnsMax} {
+        for (const MinedRows& part : product.parts) {
+            steps_max_ = std::max(steps_max_, part.steps());
+            words_a_tile_ += size_t{groups} * part.steps();
+        }
+        const size_t prepared = Kernel::prepared_lines(steps_max_), slots = blocked_ ? count_ : 1;
+        slot_lines_ = (1 + product.codes.planes) * kGroupLines + size_t{Kernel::kGroupsAtOnce} * steps_max_;
+        auto* lines = reinterpret_cast<Cells*>(
+            scratch.take_lines(count_ * slices_ * prepared + slots * slot_lines_ + size_t{2} * kTile));
+        for (uint32_t tile = 0; tile < count_; ++tile) {
+            for (size_t s = 0; s < slices_; ++s, lines += prepared) {
+                tiles_[tile][s] = Kernel::prepare(product, product.parts[s], begin + tile, lines);
+            }
+        }
+        turned_ = lines;
+        slots_ = lines + size_t{2} * kTile;
+    }
+
+    void run() {
+        for (uint32_t g = 0; g < groups_;) {
+            const uint32_t together = Kernel::groups_together(groups_ - g);
+            if (blocked_) {
+                mine_blocks(g, together);
+            } else {
+                for (uint32_t tile = 0; tile < count_; ++tile) mine_whole(tile, g, together);
+            }
+            g += together;
+        }
+    }
+
+private:
+    static constexpr size_t kGroupLines = size_t{Kernel::kGroupsAtOnce} * kTile;
+    static constexpr uint32_t kBlockColumnsMax = 1024;
+    static constexpr uint32_t kBlockColumns = 512;
+
+    Cells* sums_of(uint32_t slot) { return slots_ + slot * slot_lines_; }
+    Cells* clean_of(uint32_t slot) { return sums_of(slot) + kGroupLines; }
+    Cells* folds_of(uint32_t slot) { return clean_of(slot) + product_.codes.planes * kGroupLines; }
+
+    void mine_whole(uint32_t tile, uint32_t g, uint32_t together) {
+        for (size_t p = 0; p < parts_; ++p) {
+            mine(tile, 0, p, g, together, {0, product_.parts[p].steps()});
+            write_words(tile, 0, p, g, together);
+        }
+        put(tile, 0, g, together);
+    }
+
+    void mine_blocks(uint32_t g, uint32_t together) {
+        for (size_t p = 0; p < parts_; ++p) {
+            const MinedRows& part = product_.parts[p];
+            const uint32_t steps = part.steps();
+            const uint32_t at_once =
+                part.id.slice.columns <= kBlockColumnsMax ? steps : kBlockColumns / part.id.step;
+            for (uint32_t step = 0; step < steps; step += at_once) {
+                for (uint32_t tile = 0; tile < count_; ++tile) {
+                    mine(tile, tile, p, g, together, {step, std::min(steps, step + at_once)});
+                }
+            }
+            for (uint32_t tile = 0; tile < count_; ++tile) write_words(tile, tile, p, g, together);
+        }
+        for (uint32_t tile = 0; tile < count_; ++tile) put(tile, tile, g, together);
+    }
+
+    void mine(uint32_t tile, uint32_t slot, size_t p, uint32_t g, uint32_t together, Steps steps) {
+        const Made made{sums_of(slot), folds_of(slot),
+                        product_.y == nullptr ? nullptr : clean_of(slot) + p / slices_ * kGroupLines};
+        kernel_.mine(tiles_[tile][p % slices_], product_.parts[p], first_ + g, together, steps,
+                     p % slices_ == 0, made);
+    }
+
+    void write_words(uint32_t tile, uint32_t slot, size_t p, uint32_t g, uint32_t together) {
+        uint32_t* to = words_ + tile * words_a_tile_;
+        for (size_t before = 0; before < p; ++before) to += size_t{groups_} * product_.parts[before].steps();
+        const uint32_t steps = product_.parts[p].steps(), count = together * steps;
+        to += size_t{g} * steps;
+        const Cells* const folds = folds_of(slot);
+        for (uint32_t w = 0; w < count; w += kTile) {
+            words_of<true>(folds + w, std::min(kTile, count - w), to + w);
+        }
+    }
+
+    void put(uint32_t tile, uint32_t slot, uint32_t g, uint32_t together) {
+        if (product_.y == nullptr) return;
+        const OutputBlock outputs{product_.linear, product_.packed, begin_ + tile, product_.fx};
+        for (uint32_t i = 0; i < together; ++i) {
+            const uint32_t row = (first_ + g + i) * kTile;
+            const Cells* const high = clean_of(slot) + size_t{i} * kTile;
+            put_turned(outputs, &product_.codes.factors[row], high,
+                       product_.codes.planes == 2 ? high + kGroupLines : nullptr, turned_,
+                       product_.y + size_t{row} * product_.linear.n + outputs.column());
+        }
+    }
+
+    const MinedProduct& product_;
+    const uint32_t begin_, count_, first_, groups_;  // tiles, groups
+    uint32_t* const words_;
+    const size_t parts_, slices_;
+    const bool blocked_;
+    uint32_t steps_max_ = 0;
+    size_t words_a_tile_ = 0, slot_lines_ = 0;
+    typename Kernel::Tile tiles_[kTilesAtOnce][kDepthMax / kSliceColumns];
+    Cells* turned_;  // memory of put()
+    Cells* slots_;   // sums, clean sums and folds of one tile, or of each where rows come in blocks
+    Kernel kernel_;
+};
+
+}  // namespace daidd::inference::avx512
