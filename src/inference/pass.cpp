@@ -9,9 +9,18 @@ namespace daidd::inference {
 
 static_assert(std::endian::native == std::endian::little, "trace rows are written as they lie in memory");
 
+CodeWriter::CodeWriter(Bytes& memory, size_t rows, size_t width) : width_{width} {
+    const size_t size = rows * (width + kTailBytes);
+    if (memory.size() < size) memory.resize(size);
+    bytes_ = std::span{memory}.first(size);
+}
+
 void CodeWriter::put(size_t row, std::span<const int8_t> codes, const RowScale& scale) {
-    if (scale.amax == 0) return;  // an all-zero row is zero bytes
     uint8_t* out = bytes_.data() + row * (width_ + kTailBytes);
+    if (scale.amax == 0) {  // an all-zero row is zero bytes
+        std::memset(out, 0, width_ + kTailBytes);
+        return;
+    }
     std::memcpy(out, codes.data(), width_);
     const auto e = uint16_t(int16_t(scale.scale.e));
     const uint8_t tail[kTailBytes] = {uint8_t(scale.scale.m),    uint8_t(e),
@@ -170,7 +179,7 @@ void Pass::quantise(size_t i, const Op& op) {
                   });
     if (trace_ == nullptr) return;
     for (uint8_t p = 0; p < op.planes; ++p) {
-        CodeWriter writer{count(), width};
+        CodeWriter writer{trace_bytes_, count(), width};
         for (uint32_t r = 0; r < count(); ++r) writer.put(r, out.plane(r, p), out.scales[r]);
         trace(uint16_t(model_.plan().tensor[i] + p), writer.bytes());
     }

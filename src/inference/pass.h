@@ -98,19 +98,21 @@ private:
     Rotations rotations_, local_rotations_;
     std::vector<BigVector<int32_t>> free_rows_;
     std::vector<CodeRows> free_codes_;
+    Bytes trace_bytes_;  // of the CodeWriter at work
 };
 
-/// Code rows of trace tensors, in the format of TraceSink::rows.
+/// Code rows of one trace tensor, in the format of TraceSink::rows.
 class CodeWriter {
 public:
-    CodeWriter(size_t rows, size_t width) : width_{width}, bytes_(rows * (width + kTailBytes)) {}
+    /// `memory` grows where it is too small; the rows lie in it. Every row has to be put.
+    CodeWriter(Bytes& memory, size_t rows, size_t width);
 
     void put(size_t row, std::span<const int8_t> codes, const RowScale& scale);
     ByteView bytes() const { return bytes_; }
 
 private:
     size_t width_;
-    Bytes bytes_;
+    std::span<uint8_t> bytes_;
 };
 
 /// Row `r` of a matrix `width` wide.

@@ -57,11 +57,11 @@ void Pass::trace_heads(size_t i, const CodeRows& queries, const std::vector<RowS
                        uint16_t layer) {
     const Dimensions& d = model_.dimensions();
     const uint16_t tensor = model_.plan().tensor[i];
-    CodeWriter q{size_t{count()} * d.heads, d.head_dim};
+    CodeWriter q{trace_bytes_, size_t{count()} * d.heads, d.head_dim};
     for (uint32_t row = 0; row < queries.rows; ++row) q.put(row, queries.plane(row, 0), queries.scales[row]);
     trace(tensor, q.bytes());
     for (const Part part : {Part::kKeys, Part::kValues}) {
-        CodeWriter writer{size_t{count()} * d.kv_heads, d.head_dim};
+        CodeWriter writer{trace_bytes_, size_t{count()} * d.kv_heads, d.head_dim};
         for (uint32_t r = 0; r < count(); ++r) {
             for (uint32_t h = 0; h < d.kv_heads; ++h) {
                 const auto kept = items_.front().sequence.row(layer, h, part, rows_[r].position);
