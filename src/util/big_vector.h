@@ -41,7 +41,7 @@ struct BigAllocator {
     void deallocate(T* memory, size_t count) noexcept {
         const size_t bytes = count * sizeof(T);
         if (bytes >= kHugePageBytes) return big_memory::release(memory, bytes);
-        ::operator delete (memory, bytes, std::align_val_t{alignof(T)});
+        ::operator delete (memory, std::align_val_t{alignof(T)});  // clang 14 has no sized one
     }
     template <class U>
     bool operator==(const BigAllocator<U>& /*other*/) const noexcept {
