@@ -48,6 +48,7 @@ void product(benchmark::State& state, Backend backend) {
     p.count(state);
 }
 BENCHMARK_CAPTURE(product, avx2, Backend::kAvx2)->Apply(shapes);
+BENCHMARK_CAPTURE(product, avxvnni, Backend::kAvxVnni)->Apply(shapes);
 BENCHMARK_CAPTURE(product, avx512, Backend::kAvx512)->Apply(shapes);
 BENCHMARK_CAPTURE(product, amx, Backend::kAmx)->Apply(shapes);
 

@@ -1,7 +1,9 @@
 #include "inference/backend.h"
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__x86_64__)
 #include <cpuid.h>
+#endif
+#if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -15,6 +17,15 @@ bool has_avx512() {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vnni");
+}
+
+/// 256-bit vpdpbusd without AVX-512: leaf 7.1, which leaf 7.0 says that there is.
+bool has_avxvnni() {
+    constexpr unsigned kAvxVnniBit = 1u << 4;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!__builtin_cpu_supports("avx2")) return false;
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || a < 1) return false;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & kAvxVnniBit) != 0;
 }
 
 /// The processor has tiles of int8, and the system lets this process use them: they are 8 kB of state a
@@ -45,10 +56,12 @@ bool is_supported(Backend backend) {
     case Backend::kScalar: return true;
 #if defined(__x86_64__)
     case Backend::kAvx2: return __builtin_cpu_supports("avx2") != 0;
+    case Backend::kAvxVnni: return has_avxvnni();
     case Backend::kAvx512: return has_avx512();
     case Backend::kAmx: return has_amx();
 #else
     case Backend::kAvx2:
+    case Backend::kAvxVnni:
     case Backend::kAvx512:
     case Backend::kAmx: return false;
 #endif
@@ -57,7 +70,7 @@ bool is_supported(Backend backend) {
 }
 
 Backend best_backend() {
-    for (const Backend backend : {Backend::kAmx, Backend::kAvx512, Backend::kAvx2}) {
+    for (const Backend backend : {Backend::kAmx, Backend::kAvx512, Backend::kAvxVnni, Backend::kAvx2}) {
         if (is_supported(backend)) return backend;
     }
     return Backend::kScalar;
@@ -67,6 +80,7 @@ std::string_view to_string(Backend backend) {
     switch (backend) {
     case Backend::kScalar: return "scalar";
     case Backend::kAvx2: return "avx2";
+    case Backend::kAvxVnni: return "avxvnni";
     case Backend::kAvx512: return "avx512";
     case Backend::kAmx: return "amx";
     }

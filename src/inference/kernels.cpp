@@ -107,6 +107,7 @@ const Kernels& kernels_of(Backend backend) {
     assert(is_supported(backend));
 #if defined(__x86_64__)
     if (backend == Backend::kAvx2) return kAvx2Kernels;
+    if (backend == Backend::kAvxVnni) return kAvxVnniKernels;
     if (backend == Backend::kAvx512) return kAvx512Kernels;
     if (backend == Backend::kAmx) return kAmxKernels;
 #endif

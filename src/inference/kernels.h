@@ -77,9 +77,10 @@ void attend_copied(const HeadQuery& query, const HeadPages& keys, const HeadPage
 const Kernels& kernels_of(Backend backend);
 extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
-extern const Kernels kAvx2Kernels;    // rows_avx2.cpp
-extern const Kernels kAvx512Kernels;  // rows_avx512.cpp
-extern const Kernels kAmxKernels;     // linear_amx.cpp
+extern const Kernels kAvx2Kernels;     // rows_avx2.cpp
+extern const Kernels kAvxVnniKernels;  // linear_vnni_avx2.cpp
+extern const Kernels kAvx512Kernels;   // rows_avx512.cpp
+extern const Kernels kAmxKernels;      // linear_amx.cpp
 #endif
 
 }  // namespace daidd::inference

@@ -93,7 +93,7 @@ void NoisedRows::fold(std::span<const int8_t> weights, size_t stride, uint32_t r
     assert(stride >= k_ && weights.size() >= (kTile - 1) * stride + k_);
     auto* kernel = fold_scalar;
 #if defined(__x86_64__)
-    if (backend_ == Backend::kAvx2) kernel = fold_avx2;
+    if (backend_ >= Backend::kAvx2) kernel = fold_avx2;
     if (backend_ >= Backend::kAvx512) kernel = fold_avx512;
 #endif
     kernel(rows_.data(), groups_, weights.data(), stride, k_, r, words.data());

@@ -76,7 +76,7 @@ void add_run(CLI::App& app, Commands& commands) {
     run->add_option("model", commands.run.model, "integer model file")->required();
     run->add_option("--prompt", commands.run.prompt, "what the user says")->required();
     run->add_option("--max-tokens", commands.run.max_tokens)->check(CLI::Range(1, 100'000));
-    run->add_option("--backend", commands.run.backend, "scalar, avx2, avx512 or amx");
+    run->add_option("--backend", commands.run.backend, "scalar, avx2, avxvnni, avx512 or amx");
     run->add_option("--threads", commands.run.threads)->check(CLI::Range(1, 64));
     run->add_flag("--raw", commands.run.raw, "the prompt as it is, without the chat template");
     run->add_flag("--json", commands.run.json, "{text, tokens, prompt_tokens, stop, trace_root}");
@@ -90,7 +90,7 @@ void add_eval(CLI::App& app, Commands& commands) {
     eval->add_option("text", commands.eval.text, "text file")->required();
     eval->add_option("--window", commands.eval.window)->check(CLI::Range(2, 100'000));
     eval->add_option("--max-windows", commands.eval.windows_max, "0 (default): all");
-    eval->add_option("--backend", commands.eval.backend, "scalar, avx2, avx512 or amx");
+    eval->add_option("--backend", commands.eval.backend, "scalar, avx2, avxvnni, avx512 or amx");
     eval->add_option("--threads", commands.eval.threads)->check(CLI::Range(1, 64));
     eval->add_flag(
         "--choices", commands.eval.choices,
@@ -116,7 +116,7 @@ void add_tokenize(CLI::App& app, Commands& commands) {
 
 template <class Arguments>
 void add_machine(CLI::App* command, Arguments& arguments) {
-    command->add_option("--backend", arguments.backend, "scalar, avx2, avx512 or amx");
+    command->add_option("--backend", arguments.backend, "scalar, avx2, avxvnni, avx512 or amx");
     command->add_option("--threads", arguments.threads)->check(CLI::Range(1, 64));
 }
 
@@ -170,7 +170,7 @@ void add_others(CLI::App& app, Commands& commands) {
     bench->add_option("--threads", commands.bench.threads)->check(CLI::Range(1, 64));
     bench->add_option("--batch", commands.bench.batch, "also the speed of so many answers at once")
         ->check(CLI::Range(1u, kBenchBatchMax));
-    bench->add_option("--backend", commands.bench.backend, "scalar, avx2, avx512 or amx");
+    bench->add_option("--backend", commands.bench.backend, "scalar, avx2, avxvnni, avx512 or amx");
     bench->add_option("--device", commands.bench.device, "opencl:N or cuda:N, as `devices` lists them");
     bench->add_option("--prompt", commands.bench.prompt_tokens, "tokens of the prompt and of the mined unit")
         ->check(CLI::Range(16, 4096));

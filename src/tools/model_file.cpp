@@ -66,9 +66,9 @@ Result<Backend, std::string> parse_backend(const std::string& name) {
     }
     if (name == "opencl" || name == "cuda") {
         return Fail{"backend: " + name +
-                    " is not available in this version (known: scalar, avx2, avx512, amx)"};
+                    " is not available in this version (known: scalar, avx2, avxvnni, avx512, amx)"};
     }
-    return Fail{"backend: unknown '" + name + "' (known: scalar, avx2, avx512, amx)"};
+    return Fail{"backend: unknown '" + name + "' (known: scalar, avx2, avxvnni, avx512, amx)"};
 }
 
 }  // namespace daidd::tools

@@ -23,8 +23,8 @@ struct LoadedModel : TextModel {
 Result<TextModel, std::string> load_text_model(const std::string& path, inference::Backend backend);
 Result<LoadedModel, std::string> load_model(const std::string& path, inference::Backend backend);
 
-/// "scalar", "avx2", "avx512" or "amx", if this processor can run it; empty: the fastest. Others are named in
-/// the error.
+/// "scalar", "avx2", "avxvnni", "avx512" or "amx", if this processor can run it; empty: the fastest. Others
+/// are named in the error.
 Result<inference::Backend, std::string> parse_backend(const std::string& name);
 
 /// P of the main network: the model root that is shown where no chain is named.

@@ -13,8 +13,8 @@ void dot_rows_scalar(const int8_t* query, const int8_t* rows, size_t width, size
 DotRows* dot_rows(inference::Backend backend) {
     assert(is_supported(backend));
 #if defined(__x86_64__)
-    if (backend == inference::Backend::kAvx2) return dot_rows_avx2;
     if (backend >= inference::Backend::kAvx512) return dot_rows_avx512;
+    if (backend >= inference::Backend::kAvx2) return dot_rows_avx2;
 #endif
     return dot_rows_scalar;
 }

@@ -14,7 +14,7 @@ from small_gguf import CONTEXT, DIM, F32, FFN, HEADS, HEAD_DIM, KV_HEADS, LAYERS
 
 # What this processor can run; what it cannot is refused by name.
 FEATURES = set(pathlib.Path("/proc/cpuinfo").read_text().split())
-NEEDED = {"scalar": set(), "avx2": {"avx2"},
+NEEDED = {"scalar": set(), "avx2": {"avx2"}, "avxvnni": {"avx2", "avx_vnni"},
           "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni"}}
 NEEDED["amx"] = NEEDED["avx512"] | {"amx_tile", "amx_int8"}
 BACKENDS = [backend for backend, needed in NEEDED.items() if needed <= FEATURES]
@@ -132,11 +132,11 @@ def backends_are_named(network):
     model = converted(network)
     text = write_text(network, b"x" * 100)
     for command in (("run", model, "-prompt=x"), ("eval", model, text), ("bench", model)):
-        expect_failure("backend: unknown 'abacus' (known: scalar, avx2, avx512, amx)", *command, "-backend=abacus")
+        expect_failure("backend: unknown 'abacus' (known: scalar, avx2, avxvnni, avx512, amx)", *command, "-backend=abacus")
         for backend in NEEDED.keys() - set(BACKENDS):
             expect_failure(f"backend: this processor has no {backend}", *command, f"-backend={backend}")
         for later in ("opencl", "cuda"):
-            expect_failure(f"backend: {later} is not available in this version (known: scalar, avx2, avx512, amx)", *command,
+            expect_failure(f"backend: {later} is not available in this version (known: scalar, avx2, avxvnni, avx512, amx)", *command,
                            f"-backend={later}")
 
 

@@ -25,7 +25,7 @@ def arguments_are_checked(network):
                            f"-count={count}")
     for command in (("embed", model, "-text=x"), ("index", model, model, "a"), ("search", model, "a", "-text=x")):
         expect_usage_error("--threads: Value 65 not in range 1 to 64", *command, "-threads=65")
-        expect_failure("backend: unknown 'mmx' (known: scalar, avx2, avx512, amx)", *command, "-backend=mmx")
+        expect_failure("backend: unknown 'mmx' (known: scalar, avx2, avxvnni, avx512, amx)", *command, "-backend=mmx")
 
 
 def texts_that_cannot_be_embedded(network):

@@ -202,7 +202,7 @@ TEST_P(EncoderBackend, EqualsTheScalarOne) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, EncoderBackend,
-                         testing::Values(Backend::kAvx2, Backend::kAvx512, Backend::kAmx),
+                         testing::Values(Backend::kAvx2, Backend::kAvxVnni, Backend::kAvx512, Backend::kAmx),
                          [](const auto& backend) { return std::string{to_string(backend.param)}; });
 
 TEST(Encoder, RefusesWhatItCannotRun) {

@@ -46,7 +46,7 @@ protected:
 };
 
 INSTANTIATE_TEST_SUITE_P(Backends, EveryShape,
-                         testing::Values(Backend::kAvx2, Backend::kAvx512, Backend::kAmx),
+                         testing::Values(Backend::kAvx2, Backend::kAvxVnni, Backend::kAvx512, Backend::kAmx),
                          [](const auto& backend) { return std::string{to_string(backend.param)}; });
 
 void EveryShape::multiply(uint32_t n, uint32_t k, uint32_t rows, uint32_t planes) {

@@ -22,7 +22,7 @@ protected:
 };
 
 INSTANTIATE_TEST_SUITE_P(Backends, FastKernels,
-                         testing::Values(Backend::kAvx2, Backend::kAvx512, Backend::kAmx),
+                         testing::Values(Backend::kAvx2, Backend::kAvxVnni, Backend::kAvx512, Backend::kAmx),
                          [](const auto& backend) { return std::string{to_string(backend.param)}; });
 
 std::vector<int32_t> random_row(Random& random, size_t size) {

@@ -39,7 +39,7 @@ protected:
 };
 
 INSTANTIATE_TEST_SUITE_P(Backends, FastFolds,
-                         testing::Values(Backend::kAvx2, Backend::kAvx512, Backend::kAmx),
+                         testing::Values(Backend::kAvx2, Backend::kAvxVnni, Backend::kAvx512, Backend::kAmx),
                          [](const auto& backend) { return std::string{to_string(backend.param)}; });
 
 TEST_P(FastFolds, AreTheSame) {

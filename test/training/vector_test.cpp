@@ -58,7 +58,8 @@ protected:
 };
 
 INSTANTIATE_TEST_SUITE_P(Backends, FastDots,
-                         testing::Values(inference::Backend::kAvx2, inference::Backend::kAvx512),
+                         testing::Values(inference::Backend::kAvx2, inference::Backend::kAvxVnni,
+                                         inference::Backend::kAvx512),
                          [](const auto& backend) { return std::string{to_string(backend.param)}; });
 
 TEST_P(FastDots, AreTheSame) {
