@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "consensus/check_command.h"
 #include "consensus/uint256.h"
 #include "crypto/hash.h"
 #include "ledger/lookup.h"
@@ -45,20 +46,7 @@ std::optional<Broken> check_job(const JobCommand& job, Amount escrow, const Bloc
         return Broken{"bad-job-model", "model starts at height " + std::to_string(model->first_height)};
     }
     if (!is_zero(job.adapter)) return Broken{"bad-job-adapter", "adapters are not open yet"};
-    if (job.kind != uint8_t(JobKind::kInfer)) {
-        return Broken{"bad-job-kind", "kind " + std::to_string(job.kind) + " is not open yet"};
-    }
-    if (job.answer_tokens_max == 0 || job.answer_tokens_max > params.job_answer_tokens_max) {
-        return out_of("bad-job-answer-max", "answer tokens", job.answer_tokens_max,
-                      params.job_answer_tokens_max);
-    }
-    if (job.sampling.temperature > consensus::kTemperatureMax) {
-        return out_of("bad-job-sampling", "temperature", job.sampling.temperature,
-                      consensus::kTemperatureMax);
-    }
-    if (job.sampling.min_p > consensus::kMinPMax) {
-        return out_of("bad-job-sampling", "min_p", job.sampling.min_p, consensus::kMinPMax);
-    }
+    if (const auto broken = consensus::check_kind(job, params)) return broken;
     if (!is_zero(job.worker) && !crypto::is_valid(job.worker)) {
         return Broken{"bad-job-worker", "the worker's key is not on the curve"};
     }
@@ -71,7 +59,8 @@ std::optional<Broken> check_job(const JobCommand& job, Amount escrow, const Bloc
         return out_of("bad-job-deadline", "blocks to the deadline", job.deadline - context.height,
                       params.job_deadline_blocks_max);
     }
-    if (job.prompt.empty() || job.prompt.size() > params.job_prompt_tokens_max) {
+    if (job.prompt.size() < consensus::prompt_tokens_min(job.kind) ||
+        job.prompt.size() > params.job_prompt_tokens_max) {
         return out_of("bad-job-prompt", "prompt tokens", job.prompt.size(), params.job_prompt_tokens_max);
     }
     if (const auto index = first_unknown(job.prompt, model->manifest.vocabulary)) {
@@ -84,6 +73,27 @@ std::optional<Broken> check_job(const JobCommand& job, Amount escrow, const Bloc
     }
     if (list_size(state, Table::kSchedule, job.deadline + 1) >= kRefundsPerBlockMax) {
         return Broken{"bad-job-deadline-full", "too many jobs end at " + std::to_string(job.deadline)};
+    }
+    return std::nullopt;
+}
+
+/// The answer or the result, whichever the job's kind asks for.
+std::optional<Broken> check_given(const ReceiptCommand& receipt, const JobCommand& job,
+                                  const consensus::Params& params) {
+    const bool answers = job.kind == uint8_t(JobKind::kInfer);
+    if (answers == receipt.answer.empty() || receipt.answer.size() > job.answer_tokens_max) {
+        return out_of("bad-receipt-answer", "answer tokens", receipt.answer.size(), job.answer_tokens_max);
+    }
+    const consensus::BaseModel* model = params.find_model(job.model);
+    assert(model != nullptr);  // the job would not have been opened
+    if (const auto index = first_unknown(receipt.answer, model->manifest.vocabulary)) {
+        return Broken{"bad-receipt-token", "answer token " + std::to_string(*index)};
+    }
+    const auto [least, most] = consensus::result_size(job.kind);
+    const size_t size = receipt.result.size();
+    if (size < least || size > most) {
+        return Broken{"bad-receipt-result",
+                      std::to_string(size) + " bytes of a result of kind " + std::to_string(job.kind)};
     }
     return std::nullopt;
 }
@@ -107,15 +117,7 @@ std::optional<Broken> check_receipt(const ReceiptCommand& receipt, const std::op
                      context.beacon_at(record->height + 1), params)) {
         return Broken{"bad-receipt-worker", "this worker may not answer the job at this height"};
     }
-    if (receipt.answer.empty() || receipt.answer.size() > record->job.answer_tokens_max) {
-        return out_of("bad-receipt-answer", "answer tokens", receipt.answer.size(),
-                      record->job.answer_tokens_max);
-    }
-    const consensus::BaseModel* model = params.find_model(record->job.model);
-    assert(model != nullptr);  // the job would not have been opened
-    if (const auto index = first_unknown(receipt.answer, model->manifest.vocabulary)) {
-        return Broken{"bad-receipt-token", "answer token " + std::to_string(*index)};
-    }
+    if (const auto broken = check_given(receipt, record->job, params)) return broken;
     if (bond < params.receipt_bond) {
         return Broken{"bad-receipt-bond",
                       std::to_string(bond) + " units, at least " + std::to_string(params.receipt_bond)};

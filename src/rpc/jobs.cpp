@@ -8,6 +8,7 @@
 #include "rpc/address.h"
 #include "rpc/encode.h"
 #include "rpc/pool.h"
+#include "rpc/results.h"
 #include "rpc/table.h"
 
 namespace daidd::rpc {
@@ -81,6 +82,8 @@ Json text_json(const Context& context, const Hash256& model, const std::vector<u
 
 bool is_zero(const crypto::PublicKey& key) { return key == crypto::PublicKey{}; }
 
+bool is_answered_by_tokens(const JobCommand& job) { return job.kind == uint8_t(consensus::JobKind::kInfer); }
+
 Json job_json(const Context& context, const chain::Snapshot& snapshot, const Hash256& id,
               const FoundJob& found) {
     const JobRecord& record = found.record;
@@ -90,6 +93,7 @@ Json job_json(const Context& context, const chain::Snapshot& snapshot, const Has
                  {"status", status_of(found)},
                  {"model", to_hex(job.model)},
                  {"model_name", model == nullptr ? "" : model->name},
+                 {"kind", kind_name(job.kind)},
                  {"prompt", text_json(context, job.model, job.prompt)},
                  {"prompt_tokens", job.prompt.size()},
                  {"max_tokens", job.answer_tokens_max},
@@ -107,8 +111,12 @@ Json job_json(const Context& context, const chain::Snapshot& snapshot, const Has
     const auto receipt = ledger::find_receipt(snapshot, record.receipt);
     json["receipt"] = to_hex(record.receipt);
     if (!receipt) return json;
-    json["answer"] = text_json(context, job.model, receipt->receipt.answer);
-    json["answer_tokens"] = receipt->receipt.answer.size();
+    if (is_answered_by_tokens(job)) {
+        json["answer"] = text_json(context, job.model, receipt->receipt.answer);
+        json["answer_tokens"] = receipt->receipt.answer.size();
+    } else {
+        json["result"] = result_json(job.kind, receipt->receipt.result);
+    }
     json["cost"] = amount_json(receipt->cost);
     json["refund"] = amount_json(record.escrow - receipt->cost);
     json["answered_by"] = key_address(context, receipt->receipt.worker);
@@ -148,27 +156,33 @@ Json getreceipt(Context& context, const Call& call) {
     if (!job) throw Error{Code::kDatabase, "The receipt's job is missing"};
     const auto block = snapshot->header_at(record->height);
     const uint32_t due = record->height + context.chain->params().challenge_window;
-    return {{"receipt", to_hex(id)},
-            {"job", to_hex(record->receipt.job)},
-            {"model", to_hex(job->job.model)},
-            {"worker", key_address(context, record->receipt.worker)},
-            {"prompt", text_json(context, job->job.model, job->job.prompt)},
-            {"answer", text_json(context, job->job.model, record->receipt.answer)},
-            {"prompt_tokens", job->job.prompt},
-            {"answer_tokens", record->receipt.answer},
-            {"tokens_root", to_hex(record->tokens_root)},
-            {"signature", to_hex(record->receipt.signature)},
-            {"cost", amount_json(record->cost)},
-            {"worker_share", amount_json(record->worker_share)},
-            {"treasury_share", amount_json(record->treasury_share)},
-            {"bond", amount_json(record->bond)},
-            {"height", record->height},
-            {"blockhash", block ? Json(to_hex_reversed(block->hash)) : Json()},
-            {"confirmations", int64_t(snapshot->tip().height) - int64_t(record->height) + 1},
-            {"settled", record->settled != 0},
-            {"settles_at_height", due},
-            {"job_command", to_hex(encode(job->job))},
-            {"receipt_command", to_hex(encode(record->receipt))}};
+    Json json = {{"receipt", to_hex(id)},
+                 {"job", to_hex(record->receipt.job)},
+                 {"model", to_hex(job->job.model)},
+                 {"kind", kind_name(job->job.kind)},
+                 {"worker", key_address(context, record->receipt.worker)},
+                 {"prompt", text_json(context, job->job.model, job->job.prompt)},
+                 {"prompt_tokens", job->job.prompt},
+                 {"tokens_root", to_hex(record->tokens_root)},
+                 {"signature", to_hex(record->receipt.signature)},
+                 {"cost", amount_json(record->cost)},
+                 {"worker_share", amount_json(record->worker_share)},
+                 {"treasury_share", amount_json(record->treasury_share)},
+                 {"bond", amount_json(record->bond)},
+                 {"height", record->height},
+                 {"blockhash", block ? Json(to_hex_reversed(block->hash)) : Json()},
+                 {"confirmations", int64_t(snapshot->tip().height) - int64_t(record->height) + 1},
+                 {"settled", record->settled != 0},
+                 {"settles_at_height", due},
+                 {"job_command", to_hex(encode(job->job))},
+                 {"receipt_command", to_hex(encode(record->receipt))}};
+    if (is_answered_by_tokens(job->job)) {
+        json["answer"] = text_json(context, job->job.model, record->receipt.answer);
+        json["answer_tokens"] = record->receipt.answer;
+    } else {
+        json["result"] = result_json(job->job.kind, record->receipt.result);
+    }
+    return json;
 }
 
 /// A receipt to verify: from the chain, or as getreceipt showed it and somebody kept it.
@@ -227,7 +241,8 @@ Json verifyreceipt(Context& context, const Call& call) {
     const bool signed_by_worker = crypto::verify(
         kept.receipt.worker, consensus::receipt_message(kept.receipt, root), kept.receipt.signature);
     const auto record = ledger::find_receipt(*snapshot, kept.id);
-    const bool in_chain = record && record->tokens_root == root && record->receipt.job == kept.receipt.job;
+    const bool in_chain = record && record->tokens_root == root && record->receipt.job == kept.receipt.job &&
+                          record->receipt.result == kept.receipt.result;
 
     Json json = {{"receipt", to_hex(kept.id)},
                  {"job", to_hex(kept.receipt.job)},
@@ -240,20 +255,25 @@ Json verifyreceipt(Context& context, const Call& call) {
         json["valid"] = nullptr;
         return json;
     }
-    const auto report =
-        worker::verify_receipt(*model, kept.job, kept.receipt.answer, kept.id, context.threads);
+    const auto report = worker::verify_receipt(*model, kept.job, kept.receipt, kept.id, context.threads);
     if (!report) {
         json["rerun"] = "impossible: " + report.error();
         json["valid"] = false;
         return json;
     }
     json["rerun"] = report->identical() ? "identical" : "different";
-    if (!report->identical()) {
+    if (report->first_difference) {
         json["first_difference"] = *report->first_difference;
         json["expected_token"] = report->expected_token ? Json(*report->expected_token) : Json();
     }
-    json["trace_root"] = to_hex(report->trace_root);
-    json["op_roots"] = report->op_roots.size();
+    if (report->result_difference) {
+        json["first_difference"] = *report->result_difference;
+        json["expected_result"] = result_json(kept.job.kind, report->expected_result);
+    }
+    if (is_answered_by_tokens(kept.job)) {
+        json["trace_root"] = to_hex(report->trace_root);
+        json["op_roots"] = report->op_roots.size();
+    }
     json["valid"] = report->identical() && signed_by_worker;
     return json;
 }

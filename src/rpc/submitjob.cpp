@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "consensus/check.h"
@@ -6,8 +7,10 @@
 #include "rpc/address.h"
 #include "rpc/jobs.h"
 #include "rpc/pool.h"
+#include "rpc/results.h"
 #include "rpc/table.h"
 #include "rpc/wallet_access.h"
+#include "worker/result.h"
 
 namespace daidd::rpc {
 
@@ -41,6 +44,7 @@ uint32_t count_of(const Json& value, int64_t most, const std::string& name) {
 
 /// What "options" may say.
 struct Wish {
+    uint8_t kind = uint8_t(consensus::JobKind::kInfer);
     uint32_t answer_tokens = kAnswerTokensDefault;
     uint32_t deadline_blocks = kDeadlineBlocksDefault;
     consensus::Sampling sampling;
@@ -76,6 +80,27 @@ uint64_t seed_of(const Json& value) {
     return uint64_t(seed);
 }
 
+uint8_t open_kind_of(const std::string& name) {
+    const auto kind = parse_kind(name);
+    if (!kind) throw Error{Code::kInvalidParameter, "No kind of that name: " + name};
+    if (!consensus::is_open(*kind))
+        throw Error{Code::kInvalidParameter, "Jobs of kind " + name + " are not open yet"};
+    return *kind;
+}
+
+/// What only an answer in tokens has a use for.
+constexpr std::array<std::string_view, 6> kAnswerOptions{"max_tokens", "temperature", "min_p",
+                                                         "seed",       "system",      "raw"};
+
+void refuse_answer_options(const Json& options, uint8_t kind) {
+    for (const auto& [name, value] : options.items()) {
+        if (std::ranges::find(kAnswerOptions, name) != kAnswerOptions.end()) {
+            throw Error{Code::kInvalidParameter,
+                        name + " is not of jobs of kind " + std::string{kind_name(kind)}};
+        }
+    }
+}
+
 Wish wish_of(const Json& options, const consensus::Params& params) {
     Wish wish;
     wish.answer_tokens = std::min(wish.answer_tokens, params.job_answer_tokens_max);
@@ -83,7 +108,9 @@ Wish wish_of(const Json& options, const consensus::Params& params) {
     if (!params.models.empty()) wish.model = &params.models.front();
     if (options.is_null()) return wish;
     for (const auto& [name, value] : options.items()) {
-        if (name == "max_tokens") {
+        if (name == "kind") {
+            wish.kind = open_kind_of(text_member(value));
+        } else if (name == "max_tokens") {
             wish.answer_tokens = count_of(value, params.job_answer_tokens_max, name);
         } else if (name == "deadline_blocks") {
             wish.deadline_blocks = count_of(value, params.job_deadline_blocks_max, name);
@@ -110,6 +137,11 @@ Wish wish_of(const Json& options, const consensus::Params& params) {
         } else {
             throw Error{Code::kInvalidParameter, "Unknown option " + name};
         }
+    }
+    if (wish.kind != uint8_t(consensus::JobKind::kInfer)) {
+        refuse_answer_options(options, wish.kind);
+        wish.answer_tokens = 0;
+        wish.raw = true;
     }
     return wish;
 }
@@ -176,6 +208,7 @@ Json submitjob(Context& context, const Call& call) {
 
     JobCommand job;
     job.model = wish.model->root;
+    job.kind = wish.kind;
     job.answer_tokens_max = wish.answer_tokens;
     job.sampling = wish.sampling;
     job.worker = wish.worker;
@@ -186,6 +219,14 @@ Json submitjob(Context& context, const Call& call) {
         throw Error{Code::kInvalidParameter, "The prompt has " + std::to_string(job.prompt.size()) +
                                                  " tokens, more than " +
                                                  std::to_string(params.job_prompt_tokens_max)};
+    }
+    if (job.prompt.size() < consensus::prompt_tokens_min(job.kind)) {
+        throw Error{Code::kInvalidParameter, "The prompt is too short for this kind"};
+    }
+    if (const auto* model = context.worker->find_model(job.model)) {
+        if (const auto misfit = worker::misfit_of(*model, job)) {
+            throw Error{Code::kInvalidParameter, "The model cannot run it: " + *misfit};
+        }
     }
     const Amount most = ledger::cost_of(job.prompt.size(), wish.answer_tokens, params).total;
     const Amount escrow = wish.escrow.value_or(most);
@@ -217,13 +258,15 @@ Json submitjob(Context& context, const Call& call) {
 constexpr Arg kArgs[] = {
     {"prompt", ArgType::kTextOrArray, true, "The question as text, or an array of tokens"},
     {"options", ArgType::kObject, false,
-     "max_tokens, temperature, min_p, seed, model, worker, escrow, deadline_blocks, fee_rate, system, raw, "
-     "dry_run"},
+     "kind, max_tokens, temperature, min_p, seed, model, worker, escrow, deadline_blocks, fee_rate, system, "
+     "raw, dry_run"},
 };
 
 const Method kMethods[] = {
     {"jobs", "submitjob", kArgs, submitjob,
-     "Pays for an answer: sends a job to the chain. With dry_run it only says what that would cost."},
+     "Pays for an answer, or for a result: sends a job to the chain. With dry_run it only says what that "
+     "would "
+     "cost."},
 };
 
 }  // namespace

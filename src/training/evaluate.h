@@ -30,6 +30,11 @@ std::string_view to_string(EvalError error);
 struct LossSum {
     uint64_t loss = 0, tokens = 0;
     bool operator==(const LossSum&) const = default;
+
+    template <class Self, class Visit>
+    static void fields(Self& self, Visit& visit) {
+        visit(self.loss, self.tokens);
+    }
 };
 
 /// The text is cut into whole windows of `window` tokens, the rest is dropped, and the first `windows_max`

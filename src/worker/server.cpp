@@ -31,15 +31,15 @@ struct Server::Impl {
         return nullptr;
     }
 
-    std::optional<std::string> send_receipt(const Hash256& id, const consensus::JobCommand& job,
-                                            const crypto::PublicKey& key,
-                                            const std::vector<uint32_t>& answer) const {
+    std::optional<std::string> send_receipt(const Answering::Answer& answer, const consensus::JobCommand& job,
+                                            const crypto::PublicKey& key) const {
         consensus::ReceiptCommand receipt;
-        receipt.job = id;
+        receipt.job = answer.job;
         receipt.worker = key;
-        receipt.answer = answer;
+        receipt.answer = answer.tokens;
+        receipt.result = answer.result;
         auto tokens = job.prompt;
-        tokens.insert(tokens.end(), answer.begin(), answer.end());
+        tokens.insert(tokens.end(), answer.tokens.begin(), answer.tokens.end());
         const auto signature =
             ports.sign(key, consensus::receipt_message(receipt, consensus::tokens_root(tokens)));
         if (!signature) return "the worker key is not ours";
@@ -57,13 +57,17 @@ struct Server::Impl {
         info.last_error = error;
     }
 
-    /// Sends the receipt of an answer.
-    void hand_in(const Hash256& id, const consensus::JobCommand& job, const crypto::PublicKey& key) {
-        if (const auto error = send_receipt(id, job, key, answers[id])) {
-            return set_error("job " + to_hex(id) + ": " + *error);
+    /// Sends the receipt of an answer, if it is one.
+    void hand_in(const Answering::Answer& answer, const consensus::JobCommand& job,
+                 const crypto::PublicKey& key) {
+        if (!answer.failure.empty()) return;
+        if (const auto error = send_receipt(answer, job, key)) {
+            return set_error("job " + to_hex(answer.job) + ": " + *error);
         }
         log(LogLevel::kInfo, "server",
-            "answered job " + to_hex(id) + " with " + std::to_string(answers[id].size()) + " tokens");
+            "answered job " + to_hex(answer.job) + " with " +
+                (answer.result.empty() ? std::to_string(answer.tokens.size()) + " tokens"
+                                       : "a result of " + std::to_string(answer.result.size()) + " bytes"));
         const std::lock_guard lock{mutex};
         ++info.answered;
     }
@@ -82,8 +86,8 @@ struct Server::Impl {
             if (!record) continue;
             const LocalModel* model = model_for(*snapshot, id, *record, *key);
             if (model == nullptr) continue;
-            if (answers.contains(id)) {
-                hand_in(id, record->job, *key);
+            if (const auto answer = answers.find(id); answer != answers.end()) {
+                hand_in(answer->second, record->job, *key);
             } else if (Answering& batch = answering_of(*model); !batch.contains(id)) {
                 if (const auto error = batch.add(id, record->job)) {
                     const std::lock_guard lock{mutex};
@@ -101,10 +105,11 @@ struct Server::Impl {
     void step() {
         for (auto& [root, batch] : answering) {
             for (auto& answer : batch.step(gate)) {
+                if (!answer.failure.empty()) set_error("job " + to_hex(answer.job) + ": " + answer.failure);
                 if (answers.size() >= kAnswersKeptMax) answers.erase(answers.begin());
                 const std::lock_guard lock{mutex};
                 info.tokens += answer.tokens.size();
-                answers[answer.job] = std::move(answer.tokens);
+                answers[answer.job] = std::move(answer);
                 poked = true;  // to hand it in
             }
         }
@@ -148,8 +153,8 @@ struct Server::Impl {
     const Ports& ports;
     Gate& gate;
     // Of the thread alone.
-    std::map<Hash256, std::vector<uint32_t>> answers;  ///< that have ended
-    std::map<Hash256, Answering> answering;            ///< by model
+    std::map<Hash256, Answering::Answer> answers;  ///< that have ended, failures too: not to try again
+    std::map<Hash256, Answering> answering;        ///< by model
 
     std::mutex mutex;  ///< guards info and poked
     std::condition_variable wake;

@@ -49,19 +49,23 @@ private:
 /// What re-running a receipt gave.
 struct ReceiptReport {
     size_t prompt_tokens = 0;
+    // Of kind infer.
     size_t answer_tokens = 0;
     std::optional<size_t> first_difference;  ///< position in the answer; its length when it ended too early
     std::optional<uint32_t>
         expected_token;             ///< what the model chooses there; nothing where it would have ended
     std::vector<Hash256> op_roots;  ///< of the trace of prompt ‖ answer, keyed with the receipt's id
     Hash256 trace_root{};
-    bool identical() const { return !first_difference; }
+    // Of the other kinds.
+    std::optional<std::string> result_difference;  ///< name of the part (result.h)
+    Bytes expected_result;
+    bool identical() const { return !first_difference && !result_difference; }
 };
 
-/// Re-runs an answer in one teacher-forced pass. The reason it cannot: a token outside the vocabulary, too
-/// long for the model.
+/// Re-runs a receipt, an answer in one teacher-forced pass. The reason it cannot: what the kind does not
+/// have, a token outside the vocabulary, too long for the model.
 Result<ReceiptReport, std::string> verify_receipt(const LocalModel& model, const consensus::JobCommand& job,
-                                                  const std::vector<uint32_t>& answer, const Hash256& receipt,
+                                                  const consensus::ReceiptCommand& receipt, const Hash256& id,
                                                   unsigned threads);
 
 }  // namespace daidd::worker

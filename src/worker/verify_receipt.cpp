@@ -4,6 +4,7 @@
 #include "inference/forward.h"
 #include "work/sampling.h"
 #include "worker/answer.h"
+#include "worker/result.h"
 #include "worker/verifier.h"
 
 namespace daidd::worker {
@@ -60,11 +61,9 @@ Result<bool, std::string> compare_all(const Check& check, std::span<const uint32
     return true;
 }
 
-}  // namespace
-
-Result<ReceiptReport, std::string> verify_receipt(const LocalModel& model, const consensus::JobCommand& job,
-                                                  const std::vector<uint32_t>& answer, const Hash256& receipt,
-                                                  unsigned threads) {
+Result<ReceiptReport, std::string> verify_answer(const LocalModel& model, const consensus::JobCommand& job,
+                                                 const std::vector<uint32_t>& answer, const Hash256& receipt,
+                                                 unsigned threads) {
     ReceiptReport report;
     report.prompt_tokens = job.prompt.size();
     report.answer_tokens = answer.size();
@@ -89,6 +88,29 @@ Result<ReceiptReport, std::string> verify_receipt(const LocalModel& model, const
         work::trace_op_roots(model.model, receipt, std::vector<uint32_t>(run.begin(), run.end()), threads);
     report.trace_root = crypto::merkle_root(report.op_roots);
     return report;
+}
+
+Result<ReceiptReport, std::string> verify_result(const LocalModel& model, const consensus::JobCommand& job,
+                                                 const Bytes& result, unsigned threads) {
+    auto expected = compute_result(model, job, threads);
+    if (!expected) return Fail{expected.error()};
+    ReceiptReport report;
+    report.prompt_tokens = job.prompt.size();
+    report.expected_result = *std::move(expected);
+    report.result_difference = first_difference(job.kind, result, report.expected_result);
+    return report;
+}
+
+}  // namespace
+
+Result<ReceiptReport, std::string> verify_receipt(const LocalModel& model, const consensus::JobCommand& job,
+                                                  const consensus::ReceiptCommand& receipt, const Hash256& id,
+                                                  unsigned threads) {
+    const bool answers = job.kind == uint8_t(consensus::JobKind::kInfer);
+    if (answers && !receipt.result.empty()) return Fail{std::string{"result: not of this kind"}};
+    if (!answers && !receipt.answer.empty()) return Fail{std::string{"answer: not of this kind"}};
+    return answers ? verify_answer(model, job, receipt.answer, id, threads)
+                   : verify_result(model, job, receipt.result, threads);
 }
 
 }  // namespace daidd::worker

@@ -63,15 +63,17 @@ consensus::Transaction Payer::plain(const Snapshot& snapshot, consensus::Amount 
     return pay(snapshot, {value, consensus::taproot_script(key_of(9).public_key())});
 }
 
-consensus::Transaction Payer::job(const Snapshot& snapshot, std::vector<uint32_t> prompt, uint32_t deadline) {
+consensus::Transaction Payer::job(const Snapshot& snapshot, std::vector<uint32_t> prompt, uint32_t deadline,
+                                  consensus::JobKind kind) {
     const auto& params = consensus::regtest_params();
     consensus::JobCommand job;
     job.model = params.models[0].root;
-    job.answer_tokens_max = kAnswerTokensMax;
+    job.kind = uint8_t(kind);
+    job.answer_tokens_max = kind == consensus::JobKind::kInfer ? kAnswerTokensMax : 0;
     job.refund = key_.public_key();
     job.deadline = deadline;
     job.prompt = std::move(prompt);
-    const auto escrow = ledger::cost_of(job.prompt.size(), kAnswerTokensMax, params).total;
+    const auto escrow = ledger::cost_of(job.prompt.size(), job.answer_tokens_max, params).total;
     return pay(snapshot, {escrow, consensus::command_script(consensus::CommandType::kJob, encode(job))});
 }
 
@@ -80,8 +82,13 @@ consensus::Transaction Payer::receipt(const Snapshot& snapshot, const Hash256& j
     consensus::ReceiptCommand receipt;
     receipt.job = job;
     receipt.worker = key_.public_key();
-    receipt.answer = std::move(answer);
-    auto tokens = ledger::find_job(snapshot, job).value().job.prompt;
+    const auto asked = ledger::find_job(snapshot, job).value().job;
+    if (asked.kind == uint8_t(consensus::JobKind::kInfer)) {
+        receipt.answer = std::move(answer);
+    } else {
+        receipt.result.resize(consensus::result_size(asked.kind).least);
+    }
+    auto tokens = asked.prompt;
     tokens.insert(tokens.end(), receipt.answer.begin(), receipt.answer.end());
     const auto message = consensus::receipt_message(receipt, consensus::tokens_root(tokens));
     receipt.signature = key_.sign(message, kZeroHash);
@@ -97,7 +104,10 @@ Hash256 receipt_of(const consensus::Transaction& tx) {
 std::vector<consensus::Transaction> busy_block(const Snapshot& snapshot, Payer& payer) {
     const uint32_t height = snapshot.tip().height + 1;
     std::vector<consensus::Transaction> transactions;
-    transactions.push_back(payer.job(snapshot, {'h', height}, height + 5));
+    constexpr consensus::JobKind kKinds[] = {consensus::JobKind::kInfer, consensus::JobKind::kEval,
+                                             consensus::JobKind::kEmbed, consensus::JobKind::kIndex};
+    transactions.push_back(
+        payer.job(snapshot, {'h', height}, height + 5, kKinds[height % std::size(kKinds)]));
     if (height % 3 == 0) transactions.push_back(payer.job(snapshot, {kUnanswered, height}, height + 3));
     for (const Hash256& job : snapshot.open_jobs()) {
         const auto record = ledger::find_job(snapshot, job).value();

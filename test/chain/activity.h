@@ -16,8 +16,9 @@ public:
     /// spent. Fails the test when there is none.
     consensus::Transaction pay(const Snapshot& snapshot, consensus::TxOut output);
     consensus::Transaction plain(const Snapshot& snapshot, consensus::Amount value);
-    consensus::Transaction job(const Snapshot& snapshot, std::vector<uint32_t> prompt, uint32_t deadline);
-    /// Whoever asks first is assigned on regtest.
+    consensus::Transaction job(const Snapshot& snapshot, std::vector<uint32_t> prompt, uint32_t deadline,
+                               consensus::JobKind kind = consensus::JobKind::kInfer);
+    /// Whoever asks first is assigned on regtest. A job that wants a result gets the shortest one of zeros.
     consensus::Transaction receipt(const Snapshot& snapshot, const Hash256& job,
                                    std::vector<uint32_t> answer);
 
@@ -31,8 +32,9 @@ private:
 Hash256 job_of(const consensus::Transaction& tx);
 Hash256 receipt_of(const consensus::Transaction& tx);
 
-/// What a busy block holds: a job that will be answered, the answer to the one of two blocks before, every
-/// third time a job that nobody answers, and a payment. Over 20 blocks all that can become of a job happens.
+/// What a busy block holds: a job that will be answered, of each kind in turn, the answer to the one of two
+/// blocks before, every third time a job that nobody answers, and a payment. Over 20 blocks all that can
+/// become of a job happens.
 std::vector<consensus::Transaction> busy_block(const Snapshot& snapshot, Payer& payer);
 
 /// Blocks from the genesis block on: a common part whose coins are mature at its end, and two branches of

@@ -23,6 +23,15 @@ void change_command(Transaction& tx, CommandType type, Command command,
 auto with_job(std::function<void(JobCommand&)> change) {
     return [=](Transaction& tx) { change_command(tx, CommandType::kJob, test::job(), change); };
 }
+/// A job that asks for a result: no tokens, so no numbers for choosing them.
+auto with_result_job(
+    JobKind kind, std::function<void(JobCommand&)> change = [](JobCommand&) {}) {
+    return with_job([=](JobCommand& job) {
+        job.kind = uint8_t(kind);
+        job.answer_tokens_max = 0;
+        change(job);
+    });
+}
 auto with_receipt(std::function<void(ReceiptCommand&)> change) {
     return [=](Transaction& tx) { change_command(tx, CommandType::kReceipt, test::receipt(), change); };
 }
@@ -113,7 +122,30 @@ const TransactionCase kTransactionCases[] = {
      "bad-command-payload"},
     {"job_model", with_job([](JobCommand& job) { job.model[0] ^= 1; }), "bad-job-model"},
     {"job_adapter", with_job([](JobCommand& job) { job.adapter[0] = 1; }), "bad-job-adapter"},
-    {"job_kind", with_job([](JobCommand& job) { job.kind = 1; }), "bad-job-kind"},
+    {"job_train", with_result_job(JobKind::kTrain), "bad-job-kind"},
+    {"job_kind_of_no_name", with_result_job(JobKind(5)), "bad-job-kind"},
+    {"job_eval", with_result_job(JobKind::kEval), "valid"},
+    {"job_embed", with_result_job(JobKind::kEmbed), "valid"},
+    {"job_index", with_result_job(JobKind::kIndex), "valid"},
+    {"job_eval_answer", with_result_job(JobKind::kEval, [](JobCommand& job) { job.answer_tokens_max = 1; }),
+     "bad-job-answer-max"},
+    {"job_embed_temperature",
+     with_result_job(JobKind::kEmbed, [](JobCommand& job) { job.sampling.temperature = 1; }),
+     "bad-job-sampling"},
+    {"job_index_min_p", with_result_job(JobKind::kIndex, [](JobCommand& job) { job.sampling.min_p = 1; }),
+     "bad-job-sampling"},
+    {"job_eval_seed", with_result_job(JobKind::kEval, [](JobCommand& job) { job.sampling.seed = 1; }),
+     "bad-job-sampling"},
+    {"job_eval_of_one_token", with_result_job(JobKind::kEval, [](JobCommand& job) { job.prompt = {1}; }),
+     "bad-job-prompt"},
+    {"job_eval_of_two_tokens",
+     with_result_job(JobKind::kEval,
+                     [](JobCommand& job) {
+                         job.prompt = {1, 2};
+                     }),
+     "valid"},
+    {"job_embed_of_one_token", with_result_job(JobKind::kEmbed, [](JobCommand& job) { job.prompt = {1}; }),
+     "valid"},
     {"job_answer_none", with_job([](JobCommand& job) { job.answer_tokens_max = 0; }), "bad-job-answer-max"},
     {"job_answer_most", with_job([](JobCommand& job) { job.answer_tokens_max = 4096; }), "valid"},
     {"job_answer_more", with_job([](JobCommand& job) { job.answer_tokens_max = 4097; }),
@@ -139,6 +171,23 @@ const TransactionCase kTransactionCases[] = {
     {"receipt_longest", with_receipt([](ReceiptCommand& receipt) { receipt.answer.resize(4096); }), "valid"},
     {"receipt_longer", with_receipt([](ReceiptCommand& receipt) { receipt.answer.resize(4097); }),
      "bad-receipt-answer"},
+    {"receipt_result", with_receipt([](ReceiptCommand& receipt) {
+         receipt.answer.clear();
+         receipt.result.resize(1);
+     }),
+     "valid"},
+    {"receipt_longest_result", with_receipt([](ReceiptCommand& receipt) {
+         receipt.answer.clear();
+         receipt.result.resize(kResultBytesMax);
+     }),
+     "valid"},
+    {"receipt_longer_result", with_receipt([](ReceiptCommand& receipt) {
+         receipt.answer.clear();
+         receipt.result.resize(kResultBytesMax + 1);
+     }),
+     "bad-command-payload"},
+    {"receipt_answer_and_result", with_receipt([](ReceiptCommand& receipt) { receipt.result.resize(1); }),
+     "bad-receipt-result"},
 };
 
 TEST(CheckTransaction, FindsTheBrokenRule) {
@@ -368,8 +417,24 @@ TEST(Ids, BindTheOutput) {
     const Hash256 message = receipt_message(receipt, root);
     receipt.signature[0] ^= 1;
     EXPECT_EQ(receipt_message(receipt, root), message) << "the signature does not sign itself";
+    receipt.result = {0};
+    EXPECT_NE(receipt_message(receipt, root), message);
+    receipt.result.clear();
     receipt.job[0] ^= 1;
     EXPECT_NE(receipt_message(receipt, root), message);
+}
+
+TEST(JobKinds, HaveResultsOfTheSizesThatTheProtocolStates) {
+    const auto size_of = [](JobKind kind) {
+        const auto [least, most] = result_size(uint8_t(kind));
+        return std::pair{least, most};
+    };
+    EXPECT_EQ(size_of(JobKind::kInfer), std::pair(size_t{0}, size_t{0}));
+    EXPECT_EQ(size_of(JobKind::kEval), std::pair(size_t{16}, size_t{16}));
+    EXPECT_EQ(size_of(JobKind::kEmbed), std::pair(size_t{4}, size_t{16'389}));
+    EXPECT_EQ(size_of(JobKind::kIndex), std::pair(size_t{36}, size_t{36}));
+    for (unsigned kind = 0; kind < 256; ++kind)
+        EXPECT_EQ(is_open(uint8_t(kind)), kind < 5 && kind != 3) << kind;
 }
 
 }  // namespace

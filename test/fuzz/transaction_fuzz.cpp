@@ -7,7 +7,7 @@
 // Decodes and judges a transaction as a peer or a block may bring it. An input whose first byte is odd is
 // one; an even one is the script of an output, in a transaction that is otherwise right, so that mutations
 // reach the commands. Whatever passes the context-free rules is applied to a state that has every coin it
-// spends.
+// spends, and an open job of each kind for receipts to answer: kind k has the id k, 0, 0, ….
 
 namespace daidd::mempool {
 namespace {
@@ -37,6 +37,18 @@ void apply(const Transaction& tx) {
         const ledger::Coin coin{{consensus::kCoin, script}, input.previous.index % 128, 0};
         state.put(ledger::Table::kCoin, ledger::coin_key(input.previous), encode(coin));
     }
+    for (uint8_t kind = 0; kind < 5; ++kind) {
+        if (!consensus::is_open(kind)) continue;
+        ledger::JobRecord record;
+        record.job.model = params().models[0].root;
+        record.job.kind = kind;
+        record.job.answer_tokens_max = kind == 0 ? 4 : 0;
+        record.job.deadline = 1'000;
+        record.job.prompt = {1, 2};
+        record.escrow = consensus::kCoin;
+        record.height = 90;
+        state.put(ledger::Table::kJob, Hash256{kind}, encode(record));
+    }
     const auto fee = ledger::apply_transaction(tx, context(), params(), state, false);
     if (fee && !consensus::is_money(*fee)) std::abort();
     (void)ledger::apply_transaction(tx, context(), params(), state, true);
@@ -59,10 +71,20 @@ void read(ByteView bytes) {
     judge(*tx);
 }
 
+/// A receipt has one encoding, and a bounded result.
+void check_receipt(ByteView payload) {
+    const auto receipt = decode<consensus::ReceiptCommand>(payload);
+    if (!receipt) return;
+    const Bytes again = encode(*receipt);
+    if (!std::equal(again.begin(), again.end(), payload.begin(), payload.end())) std::abort();
+    if (receipt->result.size() > consensus::kResultBytesMax) std::abort();
+}
+
 void read_script(ByteView script) {
     if (const auto push = consensus::parse_command(script)) {
         const Bytes again = consensus::command_script(consensus::CommandType(push->type), push->payload);
         if (!std::equal(again.begin(), again.end(), script.begin(), script.end())) std::abort();
+        if (push->type == uint8_t(consensus::CommandType::kReceipt)) check_receipt(push->payload);
     }
     Transaction tx;
     tx.inputs.emplace_back();

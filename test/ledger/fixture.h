@@ -114,8 +114,9 @@ protected:
     /// The id of a receipt for it, by the worker with this key, in the block at `height`.
     Hash256 answer(const Hash256& job, uint32_t height, std::vector<uint32_t> tokens, uint8_t worker,
                    Amount bond) {
-        consensus::ReceiptCommand receipt{
-            .job = job, .worker = {}, .answer = std::move(tokens), .signature = {}};
+        consensus::ReceiptCommand receipt;
+        receipt.job = job;
+        receipt.answer = std::move(tokens);
         sign(receipt, worker, *find_job(state, job));
         const OutPoint output = next_outpoint();
         BlockContext then = context;

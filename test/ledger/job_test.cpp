@@ -44,6 +44,10 @@ void set_prompt(Job& j, size_t tokens) {
     j.job.prompt.assign(tokens, 7);
     j.escrow = j.cost();
 }
+void set_kind(Job& j, uint8_t kind) {
+    j.job.kind = kind;
+    set_answer(j, 0);
+}
 void set_model_start(Job& j, uint32_t height) { j.params.models[0].first_height = height; }
 
 const Case kCases[] = {
@@ -52,7 +56,41 @@ const Case kCases[] = {
     {"model_of_the_next_block", [](Job& j) { set_model_start(j, Job::kHeight + 1); }, "bad-job-model"},
     {"model_of_this_block", [](Job& j) { set_model_start(j, Job::kHeight); }, "valid"},
     {"adapter", [](Job& j) { j.job.adapter[31] = 1; }, "bad-job-adapter"},
-    {"kind_of_a_later_version", [](Job& j) { j.job.kind = 1; }, "bad-job-kind"},
+    {"training", [](Job& j) { set_kind(j, 3); }, "bad-job-kind"},
+    {"kind_of_no_name", [](Job& j) { set_kind(j, 5); }, "bad-job-kind"},
+    {"evaluation", [](Job& j) { set_kind(j, 1); }, "valid"},
+    {"embedding", [](Job& j) { set_kind(j, 2); }, "valid"},
+    {"index", [](Job& j) { set_kind(j, 4); }, "valid"},
+    {"evaluation_with_an_answer",
+     [](Job& j) {
+         j.job.kind = 1;
+         set_answer(j, 1);
+     },
+     "bad-job-answer-max"},
+    {"embedding_with_a_seed",
+     [](Job& j) {
+         set_kind(j, 2);
+         j.job.sampling.seed = 1;
+     },
+     "bad-job-sampling"},
+    {"evaluation_of_one_token",
+     [](Job& j) {
+         set_kind(j, 1);
+         set_prompt(j, 1);
+     },
+     "bad-job-prompt"},
+    {"shortest_evaluation",
+     [](Job& j) {
+         set_kind(j, 1);
+         set_prompt(j, 2);
+     },
+     "valid"},
+    {"evaluation_a_unit_short",
+     [](Job& j) {
+         set_kind(j, 1);
+         j.escrow -= 1;
+     },
+     "bad-job-escrow"},
     {"no_answer", [](Job& j) { set_answer(j, 0); }, "bad-job-answer-max"},
     {"shortest_answer", [](Job& j) { set_answer(j, 1); }, "valid"},
     {"longest_answer", [](Job& j) { set_answer(j, j.params.job_answer_tokens_max); }, "valid"},

@@ -127,8 +127,10 @@ Transaction RandomChain::random_transaction(const OutPoint& coin, Amount value) 
 
 TxOut RandomChain::random_job(Amount value) {
     auto job = consensus::test::job();
-    job.prompt.assign(1 + random(20), uint32_t(random(256)));
-    job.answer_tokens_max = uint32_t(1 + random(8));
+    job.prompt.assign(2 + random(20), uint32_t(random(256)));
+    constexpr uint8_t kKinds[] = {0, 0, 1, 2, 4};
+    job.kind = kKinds[random(std::size(kKinds))];
+    job.answer_tokens_max = job.kind == 0 ? uint32_t(1 + random(8)) : 0;
     job.refund = key(uint8_t(1 + random(kOwners)));
     job.deadline = height() + 1 + uint32_t(1 + random(10));
     if (random(4) == 0) job.worker = key(uint8_t(1 + random(kOwners)));
@@ -148,8 +150,13 @@ std::optional<TxOut> RandomChain::random_receipt(Amount value) {
             !is_assigned(id, job, key(worker), now.height, now.beacon_at(job.height + 1), params_))
             continue;
         answerable_.erase(answerable_.begin() + ptrdiff_t(chosen));
-        consensus::ReceiptCommand receipt{.job = id, .worker = {}, .answer = {}, .signature = {}};
-        receipt.answer.assign(1 + random(job.job.answer_tokens_max), uint32_t(random(256)));
+        consensus::ReceiptCommand receipt;
+        receipt.job = id;
+        if (job.job.kind == 0) {
+            receipt.answer.assign(1 + random(job.job.answer_tokens_max), uint32_t(random(256)));
+        } else {
+            receipt.result.assign(consensus::result_size(job.job.kind).least, uint8_t(random(256)));
+        }
         sign(receipt, worker, job);
         return command(CommandType::kReceipt, receipt, params_.receipt_bond + Amount(random(1000)));
     }

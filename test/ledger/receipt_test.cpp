@@ -16,8 +16,9 @@ public:
     Receipt() {
         auto command = consensus::test::job();
         command.deadline = kHeight + 10;
-        receipt = {
-            .job = open(command, kJobHeight), .worker = key(kWorker), .answer = {5, 255}, .signature = {}};
+        receipt.job = open(command, kJobHeight);
+        receipt.worker = key(kWorker);
+        receipt.answer = {5, 255};
         bond = params.receipt_bond;
     }
     JobRecord job() const { return find_job(state, receipt.job).value(); }
@@ -53,6 +54,19 @@ auto with_status(JobStatus status) {
     return [=](Receipt& r) { r.change_job([=](JobRecord& job) { job.status = uint8_t(status); }); };
 }
 
+/// The job is of that kind, and this is its result.
+auto with_result(consensus::JobKind kind, size_t bytes) {
+    return [=](Receipt& r) {
+        r.change_job([=](JobRecord& job) {
+            job.job.kind = uint8_t(kind);
+            job.job.answer_tokens_max = 0;
+        });
+        r.receipt.answer.clear();
+        r.receipt.result.assign(bytes, 0xff);
+    };
+}
+using enum consensus::JobKind;
+
 /// Each changes one thing, and the receipt is signed afterwards.
 const Case kRules[] = {
     {"valid", [](Receipt&) {}, "valid"},
@@ -75,6 +89,24 @@ const Case kRules[] = {
     {"longest", [](Receipt& r) { r.receipt.answer.assign(8, 9); }, "valid"},
     {"longer", [](Receipt& r) { r.receipt.answer.assign(9, 9); }, "bad-receipt-answer"},
     {"token_of_no_word", [](Receipt& r) { r.receipt.answer[1] = 256; }, "bad-receipt-token"},
+    {"answer_and_result", [](Receipt& r) { r.receipt.result = {1}; }, "bad-receipt-result"},
+    {"evaluation", with_result(kEval, 16), "valid"},
+    {"evaluation_a_byte_short", with_result(kEval, 15), "bad-receipt-result"},
+    {"evaluation_a_byte_long", with_result(kEval, 17), "bad-receipt-result"},
+    {"no_evaluation", with_result(kEval, 0), "bad-receipt-result"},
+    {"evaluation_with_an_answer",
+     [](Receipt& r) {
+         with_result(kEval, 16)(r);
+         r.receipt.answer = {9};
+     },
+     "bad-receipt-answer"},
+    {"shortest_embedding", with_result(kEmbed, 4), "valid"},
+    {"shorter_embedding", with_result(kEmbed, 3), "bad-receipt-result"},
+    {"longest_embedding", with_result(kEmbed, consensus::kResultBytesMax), "valid"},
+    {"longer_embedding", with_result(kEmbed, consensus::kResultBytesMax + 1), "bad-receipt-result"},
+    {"index", with_result(kIndex, 36), "valid"},
+    {"index_a_byte_short", with_result(kIndex, 35), "bad-receipt-result"},
+    {"index_a_byte_long", with_result(kIndex, 37), "bad-receipt-result"},
     {"bond_a_unit_short", [](Receipt& r) { r.bond -= 1; }, "bad-receipt-bond"},
     {"bond_above", [](Receipt& r) { r.bond += 1; }, "valid"},
 };
@@ -145,6 +177,22 @@ TEST_F(Receipt, IsRecordedWithWhatItCostsAndClosesTheJob) {
     EXPECT_EQ(pool[0].receipt, id);
     EXPECT_EQ(pool[0].slots, uint64_t(cost / 10));
     EXPECT_EQ(pool[0].tokens_root, record->tokens_root);
+}
+
+TEST_F(Receipt, OfAResultCostsThePromptAndBindsEveryByte) {
+    with_result(kEmbed, 200)(*this);
+    sign_it();
+    for (const size_t byte : {size_t{0}, size_t{199}}) {
+        receipt.result[byte] ^= 1;
+        EXPECT_EQ(token_of(apply_it()), "bad-receipt-signature") << byte;
+        receipt.result[byte] ^= 1;
+    }
+    ASSERT_EQ(token_of(apply_it()), "valid");
+    const auto record = find_receipt(state, consensus::receipt_id(output));
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->cost, 3 * params.prefill_price);
+    EXPECT_EQ(record->receipt.result, receipt.result);
+    EXPECT_EQ(record->tokens_root, consensus::tokens_root({1, 2, 255})) << "the prompt alone enters units";
 }
 
 TEST_F(Receipt, FirstValidOneWins) {

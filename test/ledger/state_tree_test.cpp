@@ -89,21 +89,24 @@ TEST(StateTree, RecordsHaveTheBytesOfTheVectors) {
     };
     EXPECT_EQ(to_hex(encode(job_record)), encodings.at("job").at("bytes"));
 
-    const json receipt = encodings.at("receipt").at("fields");
-    const ReceiptRecord receipt_record{
-        .receipt = {.job = hex_array(receipt.at("job")),
-                    .worker = hex_array(receipt.at("worker")),
-                    .answer = receipt.at("answer"),
-                    .signature = hex_array<64>(receipt.at("signature"))},
-        .bond = receipt.at("bond"),
-        .height = receipt.at("height"),
-        .settled = receipt.at("settled"),
-        .cost = receipt.at("cost"),
-        .worker_share = receipt.at("worker_share"),
-        .treasury_share = receipt.at("treasury_share"),
-        .tokens_root = hex_array(receipt.at("tokens_root")),
-    };
-    EXPECT_EQ(to_hex(encode(receipt_record)), encodings.at("receipt").at("bytes"));
+    for (const char* name : {"receipt", "receipt_with_a_result"}) {
+        const json receipt = encodings.at(name).at("fields");
+        const ReceiptRecord receipt_record{
+            .receipt = {.job = hex_array(receipt.at("job")),
+                        .worker = hex_array(receipt.at("worker")),
+                        .answer = receipt.at("answer"),
+                        .result = hex(receipt.at("result")),
+                        .signature = hex_array<64>(receipt.at("signature"))},
+            .bond = receipt.at("bond"),
+            .height = receipt.at("height"),
+            .settled = receipt.at("settled"),
+            .cost = receipt.at("cost"),
+            .worker_share = receipt.at("worker_share"),
+            .treasury_share = receipt.at("treasury_share"),
+            .tokens_root = hex_array(receipt.at("tokens_root")),
+        };
+        EXPECT_EQ(to_hex(encode(receipt_record)), encodings.at(name).at("bytes"));
+    }
 
     const json treasury = encodings.at("treasury").at("fields");
     const TreasuryRecord treasury_record{.balance = treasury.at("balance"),

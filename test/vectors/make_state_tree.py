@@ -74,7 +74,7 @@ def job_record(f):
 
 
 def receipt_record(f):
-    return (f["job"] + f["worker"] + tokens(f["answer"]) + f["signature"]
+    return (f["job"] + f["worker"] + tokens(f["answer"]) + compact_size(len(f["result"])) + f["result"] + f["signature"]
             + struct.pack("<qIB", f["bond"], f["height"], f["settled"])
             + struct.pack("<qqq", f["cost"], f["worker_share"], f["treasury_share"]) + f["tokens_root"])
 
@@ -89,10 +89,11 @@ JOB_FIELDS = {
     "escrow": 84096000 * 10**8, "height": 900, "status": 1, "receipt": number(3),
 }
 RECEIPT_FIELDS = {
-    "job": number(4), "worker": number(5), "answer": [7, 2**32 - 1], "signature": number(6) + number(7),
+    "job": number(4), "worker": number(5), "answer": [7, 2**32 - 1], "result": b"", "signature": number(6) + number(7),
     "bond": 10**8, "height": 902, "settled": 0, "cost": 2300, "worker_share": 2070, "treasury_share": 230,
     "tokens_root": number(8),
 }
+RESULT_FIELDS = {**RECEIPT_FIELDS, "answer": [], "result": struct.pack("<QQ", 123456789, 41)}
 TREASURY_FIELDS = {"balance": 1200000230, "from_subsidy": 1200000000, "from_fees": 230}
 
 
@@ -141,7 +142,7 @@ def main():
         leaves.append({"name": name, "root": root_of(case).hex(),
                        "leaves": [{"key": key.hex(), "leaf": leaf.hex()} for key, leaf in case.items()]})
     encodings = {"job": (JOB_FIELDS, job_record), "receipt": (RECEIPT_FIELDS, receipt_record),
-                 "treasury": (TREASURY_FIELDS, treasury_record)}
+                 "receipt_with_a_result": (RESULT_FIELDS, receipt_record), "treasury": (TREASURY_FIELDS, treasury_record)}
     json.dump({"records": records, "leaves": leaves,
                "encodings": {name: {"fields": shown(fields), "bytes": encode(fields).hex()}
                              for name, (fields, encode) in encodings.items()}}, sys.stdout, indent=0)

@@ -122,13 +122,15 @@ std::optional<std::string> PrivateChain::send(const consensus::Transaction& tx) 
     return std::nullopt;
 }
 
-Hash256 PrivateChain::send_job(std::string_view prompt, uint32_t answer_tokens_max) {
+Hash256 PrivateChain::send_job(consensus::JobKind kind, std::vector<uint32_t> prompt,
+                               uint32_t answer_tokens_max) {
     consensus::JobCommand job;
     job.model = models[0].root;
+    job.kind = uint8_t(kind);
     job.answer_tokens_max = answer_tokens_max;
     job.refund = output_key;
     job.deadline = chain->snapshot()->tip().height + 100;
-    job.prompt.assign(prompt.begin(), prompt.end());
+    job.prompt = std::move(prompt);
     const auto cost = ledger::cost_of(job.prompt.size(), answer_tokens_max, params);
     const auto tx = fund({cost.total, consensus::command_script(consensus::CommandType::kJob, encode(job))});
     EXPECT_TRUE(tx);

@@ -24,7 +24,10 @@ public:
     Result<consensus::Transaction, std::string> fund(const consensus::TxOut& output);
     std::optional<std::string> send(const consensus::Transaction& tx);
     /// Puts a job for this prompt among what waits; its id.
-    Hash256 send_job(std::string_view prompt, uint32_t answer_tokens_max);
+    Hash256 send_job(std::string_view prompt, uint32_t answer_tokens_max) {
+        return send_job(consensus::JobKind::kInfer, {prompt.begin(), prompt.end()}, answer_tokens_max);
+    }
+    Hash256 send_job(consensus::JobKind kind, std::vector<uint32_t> prompt, uint32_t answer_tokens_max = 0);
 
     void block_connected(const work::SealedBlock& block, const chain::HeaderInfo& info) override;
     void block_disconnected(const work::SealedBlock&, const chain::HeaderInfo&) override {}

@@ -7,39 +7,10 @@
 #include "inference/generate.h"
 #include "work/sampling.h"
 #include "worker/answer.h"
-#include "worker/private_chain.h"
+#include "worker/running.h"
 
 namespace daidd::worker {
 namespace {
-
-/// Blocks within which what is expected must have happened.
-constexpr int kBlocksMax = 60;
-
-struct Running {
-    PrivateChain chain;
-    std::unique_ptr<Worker> worker = chain.make_worker(chain.options());
-
-    Running() { worker->start(); }
-    ~Running() { worker->stop(); }
-
-    std::vector<Hash256> generate(size_t count) {
-        auto hashes = worker->miner().generate(count, chain.output_key);
-        EXPECT_TRUE(hashes) << (hashes ? "" : hashes.error());
-        return hashes ? *hashes : std::vector<Hash256>{};
-    }
-    uint32_t height() const { return chain.chain->snapshot()->tip().height; }
-
-    /// Mines until the job has a receipt; zeros if it never gets one.
-    Hash256 receipt_of(const Hash256& job) {
-        for (int i = 0; i < kBlocksMax; ++i) {
-            const auto record = ledger::find_job(*chain.chain->snapshot(), job);
-            if (record && record->receipt != kZeroHash) return record->receipt;
-            generate(1);
-            std::this_thread::sleep_for(std::chrono::milliseconds{20});
-        }
-        return {};
-    }
-};
 
 std::vector<uint32_t> answer_alone(const LocalModel& model, const consensus::JobCommand& job) {
     inference::Sequence sequence{model.model, uint32_t(job.prompt.size()) + job.answer_tokens_max};
@@ -167,7 +138,9 @@ TEST(VerifyReceipt, FindsTheFirstWrongToken) {
         job.sampling.temperature = temperature;
         const auto answer = answer_alone(chain.models[0], job);
         const auto verify = [&](const std::vector<uint32_t>& tokens) {
-            return verify_receipt(chain.models[0], job, tokens, kZeroHash, 1);
+            consensus::ReceiptCommand receipt;
+            receipt.answer = tokens;
+            return verify_receipt(chain.models[0], job, receipt, kZeroHash, 1);
         };
         const auto honest = verify(answer);
         ASSERT_TRUE(honest);
