@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <iterator>
 #include <thread>
 
@@ -37,23 +38,50 @@ std::string text_of(const Options& options) {
     return text;
 }
 
-std::string params_of(const Options& options, const std::string& text) {
-    std::string chosen = options.dry_run ? "\"dry_run\":true" : "";
-    if (options.tokens_max > 0) {
-        chosen +=
-            (chosen.empty() ? "" : ",") + std::string{"\"max_tokens\":"} + std::to_string(options.tokens_max);
+/// The kind of result that is asked for; empty for an answer in words.
+std::string kind_of(const Options& options) {
+    const std::string& verb = options.words[0];
+    return verb == "chat" || verb == "ask" ? "" : verb;
+}
+
+/// The prompt as JSON: words for an answer, files for a result.
+Result<std::string, std::string> prompt_of(const Options& options) {
+    const std::string kind = kind_of(options);
+    if (kind.empty()) {
+        const std::string text = text_of(options);
+        if (text.empty()) return Fail{std::string{"there is no text to answer"}};
+        return quoted(text);
     }
-    return "[" + quoted(text) + ",{" + chosen + "}]";
+    if (options.words.size() < 2) return Fail{kind + " needs a file"};
+    if (options.words.size() > 2 && kind != "index") return Fail{kind + " takes one file"};
+    std::string texts;
+    for (size_t i = 1; i < options.words.size(); ++i) {
+        std::ifstream file{options.words[i], std::ios::binary};
+        const std::string text{std::istreambuf_iterator<char>{file}, {}};
+        if (!file) return Fail{options.words[i] + " cannot be read"};
+        texts += (i > 1 ? "," : "") + quoted(text);
+    }
+    return kind == "index" ? "[" + texts + "]" : texts;
+}
+
+std::string params_of(const Options& options, const std::string& prompt) {
+    std::string chosen;
+    const auto choose = [&](const std::string& member) { chosen += (chosen.empty() ? "" : ",") + member; };
+    if (const std::string kind = kind_of(options); !kind.empty()) choose("\"kind\":" + quoted(kind));
+    if (options.dry_run) choose("\"dry_run\":true");
+    if (options.tokens_max > 0) choose("\"max_tokens\":" + std::to_string(options.tokens_max));
+    return "[" + prompt + ",{" + chosen + "}]";
 }
 
 int show_answer(const Options& options, const std::string& id, std::string_view job) {
     const auto part = [&](const char* path) { return std::string{find(job, path).value_or("null")}; };
+    const std::string given = kind_of(options).empty() ? "answer" : "result";
     if (options.json) {
-        print("{\"answer\":" + part("answer") + ",\"job\":" + quoted(id) + ",\"receipt\":" + part("receipt") +
-              ",\"cost\":" + part("cost") + "}");
+        print("{" + quoted(given) + ":" + part(given.c_str()) + ",\"job\":" + quoted(id) +
+              ",\"receipt\":" + part("receipt") + ",\"cost\":" + part("cost") + "}");
         return 0;
     }
-    print(printable(unquoted(part("answer"))));
+    print(given == "result" ? pretty(part("result")) : printable(unquoted(part("answer"))));
     complain("cost " + unquoted(part("cost")) + " DAI, receipt " + unquoted(part("receipt")) + ", job " + id);
     return 0;
 }
@@ -61,12 +89,12 @@ int show_answer(const Options& options, const std::string& id, std::string_view 
 }  // namespace
 
 int chat(const Options& options) {
-    const std::string text = text_of(options);
-    if (text.empty()) {
-        complain("error: there is no text to answer");
+    const auto prompt = prompt_of(options);
+    if (!prompt) {
+        complain("error: " + prompt.error());
         return 1;
     }
-    const auto submitted = call(options, "submitjob", params_of(options, text));
+    const auto submitted = call(options, "submitjob", params_of(options, *prompt));
     if (!submitted) {
         const int exit_code = report(submitted.error());
         if (submitted.error().code == kInsufficientFunds) explain_funds(options);

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <fstream>
 #include <functional>
@@ -14,9 +15,6 @@ struct Network {
     uint16_t rpc_port;
 };
 constexpr Network kNetworks[] = {{"main", 9552}, {"test", 19552}, {"regtest", 19562}};
-
-/// Verbs of ours that take options behind their text.
-bool takes_options(const std::string& word) { return word == "chat" || word == "ask"; }
 
 template <class T>
 bool parse_number(const std::string& text, T least, T most, T& number) {
@@ -143,7 +141,15 @@ std::optional<std::string> apply_option(Options& options, std::string_view word)
     return std::nullopt;
 }
 
+/// They take options behind their text.
+bool takes_options(const std::string& word) { return is_question(word); }
+
 }  // namespace
+
+bool is_question(std::string_view word) {
+    constexpr std::array<std::string_view, 5> kQuestions{"chat", "ask", "eval", "embed", "index"};
+    return std::ranges::find(kQuestions, word) != kQuestions.end();
+}
 
 Result<Options, std::string> parse_options(const std::vector<std::string>& args, const std::string& home) {
     Options options;
@@ -186,6 +192,9 @@ Usage:  dai-cli [options] <method> [arguments]     call a method
         dai-cli [options] help [method]            list the methods, or explain one
         dai-cli [options] chat TEXT                pay for an answer and print it
         dai-cli [options] ask TEXT -json           the same as {"answer","job","receipt","cost"}
+        dai-cli [options] eval FILE                pay for a text's perplexity and print it
+        dai-cli [options] embed FILE               the same for its embedding
+        dai-cli [options] index FILE...            the same for the root of an index of texts
         dai-cli [options] verifyreceipt FILE-or-ID
 
   -regtest, -testnet, -chain=NAME|FILE   which network (default: main)
@@ -202,8 +211,8 @@ Usage:  dai-cli [options] <method> [arguments]     call a method
   -stdin                   read further arguments from standard input, one a line
   -getinfo, -netinfo       a short overview of the node, of its peers
   -max-tokens=N            chat, ask: the longest answer
-  -dryrun                  chat, ask: print spend, fee and largest loss without spending
-  -json                    chat, ask: print the answer as JSON
+  -dryrun                  of what is paid for: print spend, fee and largest loss without spending
+  -json                    of what is paid for: print job, receipt and cost with it, as JSON
 )";
 }
 

@@ -4,14 +4,17 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "util/result.h"
 
 namespace daidd::cli {
 
-/// A command line, read. Options stand before the method, as in bitcoin-cli; `chat` and `ask` take some
-/// behind it.
+/// Verbs of ours that submit a job and wait for it: chat, ask, eval, embed, index.
+bool is_question(std::string_view word);
+
+/// A command line, read. Options stand before the method, as in bitcoin-cli; questions take some behind it.
 struct Options {
     std::string network = "main";  ///< data subdirectory; main has none
     uint16_t port = 0;

@@ -65,8 +65,7 @@ int run(int argc, const char* const* argv) {
     }
     if (options->get_info) return get_info(*options);
     if (options->net_info) return net_info(*options);
-    const bool question =
-        !options->words.empty() && (options->words[0] == "chat" || options->words[0] == "ask");
+    const bool question = !options->words.empty() && is_question(options->words[0]);
     return question ? chat(*options) : run_method(*options);
 }
 

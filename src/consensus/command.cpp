@@ -16,7 +16,9 @@ Hash256 record_id(std::string_view tag, const OutPoint& output) {
 
 bool is_open(uint8_t kind) { return kind <= uint8_t(JobKind::kIndex) && kind != uint8_t(JobKind::kTrain); }
 
-size_t prompt_tokens_min(uint8_t kind) { return kind == uint8_t(JobKind::kEval) ? 2 : 1; }
+size_t prompt_tokens_min(uint8_t kind) {
+    return kind == uint8_t(JobKind::kEval) || kind == uint8_t(JobKind::kIndex) ? 2 : 1;
+}
 
 ResultSize result_size(uint8_t kind) {
     assert(is_open(kind));

@@ -8,7 +8,7 @@ namespace daidd::consensus {
 /// Reaches the chain: never renumber one. All but kTrain are open.
 enum class JobKind : uint8_t { kInfer = 0, kEval = 1, kEmbed = 2, kTrain = 3, kIndex = 4 };
 bool is_open(uint8_t kind);
-/// Tokens of the shortest prompt: in one alone an evaluation predicts nothing.
+/// Tokens of the shortest prompt: one alone leaves an evaluation, or an index, nothing to look at.
 size_t prompt_tokens_min(uint8_t kind);
 
 /// Hard bounds of the wire; Params may be stricter.

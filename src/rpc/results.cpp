@@ -29,6 +29,14 @@ Json fields_of(const training::LossSum& sum) {
     return {{"loss", sum.loss}, {"tokens", sum.tokens}, {"perplexity", perplexity_json(sum)}};
 }
 
+Json fields_of(const training::Vector& vector) {
+    return {{"codes", vector.codes}, {"mantissa", vector.mantissa}, {"exponent", vector.exponent}};
+}
+
+Json fields_of(const worker::IndexResult& index) {
+    return {{"rows", index.rows}, {"root", to_hex(index.root)}};
+}
+
 }  // namespace
 
 std::string_view kind_name(uint8_t kind) { return kind < kKindNames.size() ? kKindNames[kind] : "unknown"; }

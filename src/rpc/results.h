@@ -11,7 +11,9 @@ std::string_view kind_name(uint8_t kind);
 std::optional<uint8_t> parse_kind(std::string_view name);
 
 /// The result of a receipt for a job of that kind, in fields; null where the bytes are none.
-///   eval  {"loss", "tokens", "perplexity"}: 2^(loss · 2^−16 / tokens), to six digits
+///   eval   {"loss", "tokens", "perplexity"}: 2^(loss · 2^−16 / tokens), to six digits
+///   embed  {"codes": [integer, …], "mantissa", "exponent"}
+///   index  {"rows", "root"}
 Json result_json(uint8_t kind, ByteView result);
 
 }  // namespace daidd::rpc

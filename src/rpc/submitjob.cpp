@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "consensus/check.h"
 #include "consensus/script.h"
@@ -146,8 +147,44 @@ Wish wish_of(const Json& options, const consensus::Params& params) {
     return wish;
 }
 
+const Language& language_of(const Context& context, const Wish& wish) {
+    const Language* language = context.find_language(wish.model->root);
+    if (language == nullptr) {
+        throw Error{Code::kInvalidParameter,
+                    "This node has no tokenizer of that model: start it with -model=FILE, or give the prompt "
+                    "as tokens"};
+    }
+    return *language;
+}
+
+/// A separator and the tokens of each text after it: the highest token that none of them has.
+std::vector<uint32_t> prompt_of_documents(const Context& context, const Json& texts, const Wish& wish) {
+    const auto& tokenizer = language_of(context, wish).tokenizer;
+    std::vector<std::vector<uint32_t>> documents;
+    std::set<uint32_t> used;
+    for (const Json& text : texts) {
+        documents.push_back(tokenizer.encode_whole(text_member(text)));
+        if (documents.back().empty()) throw Error{Code::kInvalidParameter, "A document is empty"};
+        used.insert(documents.back().begin(), documents.back().end());
+    }
+    uint32_t separator = wish.model->manifest.vocabulary;
+    do {
+        if (separator == 0) throw Error{Code::kInvalidParameter, "The documents use the whole vocabulary"};
+        --separator;
+    } while (used.contains(separator));
+    std::vector<uint32_t> prompt;
+    for (const auto& document : documents) {
+        prompt.push_back(separator);
+        prompt.insert(prompt.end(), document.begin(), document.end());
+    }
+    return prompt;
+}
+
 /// The tokens of a text, as a conversation unless it is to be taken as it is; or of an array, themselves.
 std::vector<uint32_t> prompt_of(const Context& context, const Json& text, const Wish& wish) {
+    const bool is_index = wish.kind == uint8_t(consensus::JobKind::kIndex);
+    if (is_index && text.is_string()) return prompt_of_documents(context, Json::array({text}), wish);
+    if (is_index && !text.empty() && text[0].is_string()) return prompt_of_documents(context, text, wish);
     if (text.is_array()) {
         std::vector<uint32_t> tokens;
         for (const Json& token : text) {
@@ -162,17 +199,12 @@ std::vector<uint32_t> prompt_of(const Context& context, const Json& text, const 
     }
     require_type(text, "string");
     const auto& prompt = text.get_ref<const std::string&>();
-    const Language* language = context.find_language(wish.model->root);
-    if (language == nullptr) {
-        throw Error{Code::kInvalidParameter,
-                    "This node has no tokenizer of that model: start it with -model=FILE, or give the prompt "
-                    "as tokens"};
-    }
-    if (wish.raw || !language->chat) return language->tokenizer.encode_whole(prompt);
+    const Language& language = language_of(context, wish);
+    if (wish.raw || !language.chat) return language.tokenizer.encode_whole(prompt);
     std::vector<inference::Message> messages;
     if (!wish.system.empty()) messages.push_back({inference::Role::kSystem, wish.system});
     messages.push_back({inference::Role::kUser, prompt});
-    return language->chat->render(messages);
+    return language.chat->render(messages);
 }
 
 /// The virtual size of a payment of `outputs` and change by these many key-path inputs.
@@ -256,7 +288,8 @@ Json submitjob(Context& context, const Call& call) {
 }
 
 constexpr Arg kArgs[] = {
-    {"prompt", ArgType::kTextOrArray, true, "The question as text, or an array of tokens"},
+    {"prompt", ArgType::kTextOrArray, true,
+     "The question as text, or an array of tokens; of kind index an array of texts"},
     {"options", ArgType::kObject, false,
      "kind, max_tokens, temperature, min_p, seed, model, worker, escrow, deadline_blocks, fee_rate, system, "
      "raw, dry_run"},

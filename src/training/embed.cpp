@@ -72,24 +72,13 @@ private:
     std::vector<int64_t> sums_;  // <= 2^17 · 2^30
 };
 
-Result<Vector, EmbedError> embed_by_decoder(const Model& model, std::span<const uint32_t> tokens,
+Result<Vector, EmbedError> embed_by_encoder(const Model& model, std::span<const uint32_t> tokens,
                                             const EvalOptions& options) {
-    const auto source = final_norm(model);
-    if (!source) return Fail{EmbedError::kNoFinalNorm};
-    if (tokens.empty()) return Fail{EmbedError::kNoTokens};
-    if (tokens.size() > model.dimensions().context) return Fail{EmbedError::kTooLong};
-    Pool pool{*source, model.dimensions().dim};
-    inference::Sequence sequence{model, uint32_t(tokens.size())};
-    for (; !tokens.empty(); tokens = tokens.subspan(std::min<size_t>(options.chunk, tokens.size()))) {
-        const auto chunk = tokens.first(std::min<size_t>(options.chunk, tokens.size()));
-        const auto done =
-            forward(model, options.backend, sequence, chunk,
-                    {.logits = inference::Logits::kNone, .trace = &pool, .threads = options.threads});
-        if (!done) return Fail{error_of(done.error())};
-    }
-    const auto unit = inference::unit_row_of_sums(pool.sums());
-    if (!unit) return Fail{EmbedError::kNoDirection};
-    return *make_vector(*unit);
+    const auto unit = encode_text(model, options.backend, tokens, options.threads);
+    if (!unit) return Fail{error_of(unit.error())};
+    auto vector = make_vector(*unit);
+    if (!vector) return Fail{EmbedError::kNoDirection};
+    return *std::move(vector);
 }
 
 }  // namespace
@@ -107,13 +96,49 @@ std::string_view to_string(EmbedError error) {
 
 Result<Vector, EmbedError> embed(const Model& model, std::span<const uint32_t> tokens,
                                  const EvalOptions& options) {
+    Embedding embedding{model, tokens, options};
+    for (;;) {
+        if (auto vector = embedding.step()) return *std::move(vector);
+    }
+}
+
+struct Embedding::Decoding {
+    Pool pool;
+    inference::Sequence sequence;
+};
+
+Embedding::Embedding(const Model& model, std::span<const uint32_t> tokens, const EvalOptions& options)
+    : model_{model}, rest_{tokens}, options_{options} {
     assert(options.chunk > 0);
-    if (!model.graph().is_encoder()) return embed_by_decoder(model, tokens, options);
-    const auto unit = encode_text(model, options.backend, tokens, options.threads);
-    if (!unit) return Fail{error_of(unit.error())};
-    auto vector = make_vector(*unit);
-    if (!vector) return Fail{EmbedError::kNoDirection};
-    return *std::move(vector);
+}
+
+Embedding::~Embedding() = default;
+
+std::optional<EmbedError> Embedding::begin() {
+    const auto source = final_norm(model_);
+    if (!source) return EmbedError::kNoFinalNorm;
+    if (rest_.empty()) return EmbedError::kNoTokens;
+    if (rest_.size() > model_.dimensions().context) return EmbedError::kTooLong;
+    decoding_ = std::make_unique<Decoding>(Pool{*source, model_.dimensions().dim},
+                                           inference::Sequence{model_, uint32_t(rest_.size())});
+    return std::nullopt;
+}
+
+std::optional<Result<Vector, EmbedError>> Embedding::step() {
+    if (model_.graph().is_encoder()) return embed_by_encoder(model_, rest_, options_);
+    if (!decoding_) {
+        if (const auto error = begin()) return Fail{*error};
+    }
+    const auto chunk = rest_.first(std::min<size_t>(options_.chunk, rest_.size()));
+    const auto done =
+        forward(model_, options_.backend, decoding_->sequence, chunk,
+                {.logits = inference::Logits::kNone, .trace = &decoding_->pool, .threads = options_.threads});
+    if (!done) return Fail{error_of(done.error())};
+    rest_ = rest_.subspan(chunk.size());
+    if (!rest_.empty()) return std::nullopt;
+    const auto unit = inference::unit_row_of_sums(decoding_->pool.sums());
+    if (!unit) return Fail{EmbedError::kNoDirection};
+    return *make_vector(*unit);
 }
 
 Hash256 text_hash(std::string_view text) { return crypto::hash("text", {as_bytes(text)}); }

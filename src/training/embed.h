@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "training/evaluate.h"
 #include "training/vector.h"
 
@@ -21,6 +23,26 @@ std::string_view to_string(EmbedError error);
 /// whatever chunk, threads and backend.
 Result<Vector, EmbedError> embed(const inference::Model& model, std::span<const uint32_t> tokens,
                                  const EvalOptions& options = {});
+
+/// The same, a chunk of positions at a time; an encoder reads the whole text at once. `model` and `tokens`
+/// outlive it.
+class Embedding {
+public:
+    Embedding(const inference::Model& model, std::span<const uint32_t> tokens, const EvalOptions& options);
+    ~Embedding();
+    /// Runs the next chunk. Nothing as long as there are more; then the direction, or why there is none. Not
+    /// to be called again after that.
+    std::optional<Result<Vector, EmbedError>> step();
+
+private:
+    struct Decoding;
+    std::optional<EmbedError> begin();
+
+    const inference::Model& model_;
+    std::span<const uint32_t> rest_;
+    const EvalOptions options_;
+    std::unique_ptr<Decoding> decoding_;  ///< once it has begun, of a decoder
+};
 
 /// H("text"; bytes): how an index names a text.
 Hash256 text_hash(std::string_view text);

@@ -4,12 +4,26 @@
 #include <variant>
 
 #include "training/evaluate.h"
+#include "training/vector.h"
 #include "worker/ports.h"
 
 namespace daidd::worker {
 
+/// Of kind index.
+struct IndexResult {
+    uint32_t rows = 0;
+    Hash256 root{};  ///< training::VectorIndex
+
+    bool operator==(const IndexResult&) const = default;
+
+    template <class Self, class Visit>
+    static void fields(Self& self, Visit& visit) {
+        visit(self.rows, self.root);
+    }
+};
+
 /// What a receipt's result says, by the kind of its job (doc/protocol.md, "Results").
-using JobResult = std::variant<training::LossSum>;
+using JobResult = std::variant<training::LossSum, training::Vector, IndexResult>;
 
 /// Nothing if the bytes are no such result. The chain asks for their number alone, so that keeps no receipt
 /// out of it; running the job again finds it.
@@ -17,6 +31,10 @@ std::optional<JobResult> parse_result(uint8_t kind, ByteView bytes);
 
 /// The name of the first part in which `claimed` is not `expected`; nothing if they are equal.
 std::optional<std::string> first_difference(uint8_t kind, ByteView claimed, ByteView expected);
+
+/// The documents in a prompt of kind index: the runs between the tokens that are its first one. Empty runs
+/// are none.
+std::vector<std::span<const uint32_t>> documents_of(std::span<const uint32_t> prompt);
 
 /// Why the model cannot run the job, as far as the prompt alone tells.
 std::optional<std::string> misfit_of(const LocalModel& model, const consensus::JobCommand& job);

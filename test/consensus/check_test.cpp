@@ -144,6 +144,14 @@ const TransactionCase kTransactionCases[] = {
                          job.prompt = {1, 2};
                      }),
      "valid"},
+    {"job_index_of_a_separator", with_result_job(JobKind::kIndex, [](JobCommand& job) { job.prompt = {1}; }),
+     "bad-job-prompt"},
+    {"job_index_of_two_tokens",
+     with_result_job(JobKind::kIndex,
+                     [](JobCommand& job) {
+                         job.prompt = {1, 2};
+                     }),
+     "valid"},
     {"job_embed_of_one_token", with_result_job(JobKind::kEmbed, [](JobCommand& job) { job.prompt = {1}; }),
      "valid"},
     {"job_answer_none", with_job([](JobCommand& job) { job.answer_tokens_max = 0; }), "bad-job-answer-max"},

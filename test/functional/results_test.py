@@ -68,6 +68,57 @@ def evaluates(network):
     expect_different(judge, receipt, 8, "tokens")
 
 
+def embeds(network):
+    worker, judge = pair(network)
+    job = answered(network, worker, judge, TEXT, {"kind": "embed"})
+    receipt = check(worker, judge, job, "embed", len(TEXT))
+    result = receipt["result"]
+    expect_equal(len(result["codes"]), worker.getmodelinfo()["models"][0]["dim"])
+    length = sum(code * code for code in result["codes"]) ** 0.5 * result["mantissa"] / 2 ** (14 + result["exponent"])
+    assert 0.99 < length < 1.01, length
+    expect_different(judge, receipt, 1 + 17, "codes[17]")  # behind their count
+    expect_different(judge, receipt, 1 + len(result["codes"]), "mantissa")
+
+
+def indexes(network):
+    worker, judge = pair(network)
+    texts = [TEXT, "A quick brown dog jumps over the lazy fox.", "Bread is baked from flour, water and salt."]
+    job = answered(network, worker, judge, texts, {"kind": "index"})
+    receipt = check(worker, judge, job, "index", sum(len(text) + 1 for text in texts))
+    expect_equal(receipt["result"]["rows"], len(texts))
+    expect_equal(receipt["prompt_tokens"][0], receipt["prompt_tokens"][len(TEXT) + 1])
+    expect_different(judge, receipt, 0, "rows")
+    expect_different(judge, receipt, 4, "root")
+    # Tokens as they are say the same, whatever separates them.
+    separator = receipt["prompt_tokens"][0]
+    tokens = [7 if token == separator else token for token in receipt["prompt_tokens"]]
+    again = answered(network, worker, judge, tokens, {"kind": "index"})
+    expect_equal(worker.getjob(again)["result"], receipt["result"])
+
+
+def command_line(network):
+    worker, _ = pair(network)
+    first, second = worker.directory / "a.txt", worker.directory / "b.txt"
+    first.write_text(TEXT)
+    second.write_text("Bread is baked from flour.")
+    code, output, errors = worker.cli("eval", str(first), timeout=120)
+    expect_equal(code, 0)
+    result = json.loads(output, parse_float=Decimal)
+    expect_equal(sorted(result), ["loss", "perplexity", "tokens"])
+    assert "receipt" in errors
+    code, output, _ = worker.cli("index", str(first), str(second), "-json", timeout=120)
+    expect_equal(code, 0)
+    answer = json.loads(output, parse_float=Decimal)
+    expect_equal(sorted(answer), ["cost", "job", "receipt", "result"])
+    expect_equal((answer["result"]["rows"], worker.getjob(answer["job"])["result"]), (2, answer["result"]))
+    code, output, _ = worker.cli("embed", str(second), "-dryrun")
+    expect_equal((code, json.loads(output)["prompt_tokens"]), (0, len(second.read_text())))
+    for words in (("embed",), ("embed", str(first), str(second)), ("eval", str(worker.directory / "none"))):
+        code, output, errors = worker.cli(*words)
+        expect_equal((code, output), (1, ""))
+        assert errors.startswith("error: "), errors
+
+
 def refuses(network):
     worker, _ = pair(network)
     for options in ({"kind": "train"}, {"kind": "none"}, {"kind": 1}, {"kind": "eval", "max_tokens": 1},
@@ -75,8 +126,12 @@ def refuses(network):
                     {"kind": "eval", "system": ""}, {"kind": "eval", "raw": True}):
         expect_error(-3 if options["kind"] == 1 else -8, "", worker.submitjob, TEXT, options)
     expect_error(-8, "too short", worker.submitjob, "a", {"kind": "eval"})
+    expect_error(-8, "A document is empty", worker.submitjob, ["a", ""], {"kind": "index"})
+    expect_error(-8, "no document", worker.submitjob, [5, 5, 5], {"kind": "index"})
+    expect_error(-3, "", worker.submitjob, ["a", 5], {"kind": "index"})
+    expect_error(-3, "", worker.submitjob, ["a"], {"kind": "embed"})
     context = worker.getmodelinfo()["models"][0]["context"]
-    for kind in ("infer", "eval"):
+    for kind in ("infer", "eval", "embed", "index"):
         expect_error(-8, "the model's context is", worker.submitjob, "a" * (context + 1), {"kind": kind})
     dry = worker.submitjob("a" * context, {"kind": "eval", "dry_run": True})
     expect_equal((dry["prompt_tokens"], dry["max_tokens"]), (context, 0))
@@ -86,4 +141,4 @@ def refuses(network):
 
 
 if __name__ == "__main__":
-    main(evaluates, refuses)
+    main(evaluates, embeds, indexes, command_line, refuses)

@@ -85,6 +85,18 @@ const Case kCases[] = {
          set_prompt(j, 2);
      },
      "valid"},
+    {"index_of_a_separator",
+     [](Job& j) {
+         set_kind(j, 4);
+         set_prompt(j, 1);
+     },
+     "bad-job-prompt"},
+    {"shortest_embedding",
+     [](Job& j) {
+         set_kind(j, 2);
+         set_prompt(j, 1);
+     },
+     "valid"},
     {"evaluation_a_unit_short",
      [](Job& j) {
          set_kind(j, 1);

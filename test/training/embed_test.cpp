@@ -133,5 +133,22 @@ TEST(Embed, NamesWhatIsWrong) {
     EXPECT_EQ(embed(*Model::build(encoder), some_tokens(3)).error(), EmbedError::kNoDirection);
 }
 
+TEST(Embedding, IsTheSameInStepsOfAChunk) {
+    const Model model = *Model::build(inference::make_toy(inference::regtest_toy()));
+    std::vector<uint32_t> tokens(20);
+    for (uint32_t i = 0; i < tokens.size(); ++i) tokens[i] = i * 13 % 256;
+    const auto whole = embed(model, tokens);
+    ASSERT_TRUE(whole);
+    for (const uint32_t chunk : {1u, 7u, 10u, 19u, 20u, 21u}) {
+        Embedding embedding{model, tokens, {.chunk = chunk}};
+        uint32_t steps = 1;
+        std::optional<Result<Vector, EmbedError>> vector;
+        while (!(vector = embedding.step())) ++steps;
+        EXPECT_EQ(steps, (20 + chunk - 1) / chunk);
+        ASSERT_TRUE(*vector);
+        EXPECT_EQ(**vector, *whole) << chunk;
+    }
+}
+
 }  // namespace
 }  // namespace daidd::training

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
+#include "training/embed.h"
+#include "training/vector_index.h"
 #include "worker/answer.h"
 #include "worker/running.h"
 
@@ -25,6 +29,13 @@ JobCommand job_of(JobKind kind, std::vector<uint32_t> prompt) {
     job.kind = uint8_t(kind);
     job.prompt = std::move(prompt);
     return job;
+}
+
+/// A document of a token and one of so many.
+std::vector<uint32_t> index_of(size_t tokens) {
+    std::vector<uint32_t> prompt{260, 65, 260};
+    prompt.resize(3 + tokens, 65);
+    return prompt;
 }
 
 class Computes : public testing::Test {
@@ -73,6 +84,56 @@ TEST_F(Computes, AChunkAStepAndTheSameWithAnyThreads) {
     EXPECT_EQ(**result, *whole);
 }
 
+TEST_F(Computes, AnEmbeddingOfThePrompt) {
+    for (const auto& prompt : {tokens_of("a"), tokens_of("Why?"), long_prompt()}) {
+        const auto result = compute_result(model(), job_of(JobKind::kEmbed, prompt), 1);
+        ASSERT_TRUE(result);
+        EXPECT_EQ(*result, encode(*training::embed(model().model, prompt)));
+        const auto [least, most] = consensus::result_size(uint8_t(JobKind::kEmbed));
+        EXPECT_GE(result->size(), least);
+        EXPECT_LE(result->size(), most);
+    }
+}
+
+TEST_F(Computes, AnIndexOfTheDocumentsNamedByTheirTokens) {
+    const std::vector<std::vector<uint32_t>> documents = {tokens_of("Why do birds sing?"), long_prompt(),
+                                                          tokens_of("Why do birds sing?"), tokens_of("a")};
+    std::vector<uint32_t> prompt;
+    std::vector<training::IndexRow> rows;
+    for (const auto& document : documents) {
+        prompt.push_back(260);
+        prompt.insert(prompt.end(), document.begin(), document.end());
+        rows.push_back(
+            {rows.size(), consensus::tokens_root(document), *training::embed(model().model, document)});
+    }
+    const auto width = uint32_t(rows[0].vector.codes.size());
+    const auto index = training::VectorIndex::build(model().root, width, rows);
+    ASSERT_TRUE(index);
+    const auto result = compute_result(model(), job_of(JobKind::kIndex, prompt), 1);
+    ASSERT_TRUE(result);
+    EXPECT_EQ(*result, encode(IndexResult{4, index->root()}));
+    EXPECT_EQ(result->size(), consensus::result_size(uint8_t(JobKind::kIndex)).most);
+}
+
+TEST(DocumentsOf, AreTheRunsBetweenTheTokensThatAreTheFirstOne) {
+    using Documents = std::vector<std::vector<uint32_t>>;
+    const std::pair<std::vector<uint32_t>, Documents> kCases[] = {
+        {{}, {}},
+        {{9}, {}},
+        {{9, 9, 9}, {}},
+        {{9, 1}, {{1}}},
+        {{9, 1, 2, 9, 3}, {{1, 2}, {3}}},
+        {{9, 9, 1, 9, 9, 2, 3, 9}, {{1}, {2, 3}}},
+        {{0, 9, 1}, {{9, 1}}},
+    };
+    for (const auto& [prompt, expected] : kCases) {
+        Documents found;
+        for (const auto& document : documents_of(prompt))
+            found.emplace_back(document.begin(), document.end());
+        EXPECT_EQ(found, expected);
+    }
+}
+
 TEST_F(Computes, NothingOfWhatTheModelCannotRun) {
     const std::pair<JobCommand, std::string_view> kCases[] = {
         {job_of(JobKind::kEval, {}), "prompt: too short"},
@@ -80,6 +141,13 @@ TEST_F(Computes, NothingOfWhatTheModelCannotRun) {
         {job_of(JobKind::kEval, {65, 9'999}), "prompt: token 9999 is not in the model's vocabulary"},
         {job_of(JobKind::kEval, std::vector<uint32_t>(context() + 1, 65)),
          "prompt: 4097 tokens, the model's context is 4096"},
+        {job_of(JobKind::kEmbed, std::vector<uint32_t>(context() + 1, 65)),
+         "prompt: 4097 tokens, the model's context is 4096"},
+        {job_of(JobKind::kEmbed, {}), "prompt: too short"},
+        {job_of(JobKind::kIndex, {260}), "prompt: too short"},
+        {job_of(JobKind::kIndex, {260, 260}), "prompt: no document"},
+        {job_of(JobKind::kIndex, index_of(context() + 1)),
+         "document 1: 4097 tokens, the model's context is 4096"},
     };
     for (const auto& [job, reason] : kCases) {
         EXPECT_EQ(misfit_of(model(), job), reason);
@@ -87,7 +155,11 @@ TEST_F(Computes, NothingOfWhatTheModelCannotRun) {
         ASSERT_FALSE(result);
         EXPECT_EQ(result.error(), reason);
     }
-    EXPECT_EQ(misfit_of(model(), job_of(JobKind::kEval, std::vector<uint32_t>(context(), 65))), std::nullopt);
+    for (const JobKind kind : {JobKind::kInfer, JobKind::kEval, JobKind::kEmbed}) {
+        EXPECT_EQ(misfit_of(model(), job_of(kind, std::vector<uint32_t>(context(), 65))), std::nullopt);
+    }
+    EXPECT_EQ(misfit_of(model(), job_of(JobKind::kIndex, index_of(context()))), std::nullopt)
+        << "a prompt longer than the context, of documents that are not";
     EXPECT_FALSE(compute_result(model(), job_of(JobKind::kTrain, {65, 66}), 1));
     EXPECT_FALSE(compute_result(model(), job_of(JobKind::kInfer, {65, 66}), 1));
 }
@@ -108,6 +180,39 @@ TEST_F(Computes, WhatAReceiptIsComparedWithPartByPart) {
     Bytes longer = honest;
     longer.push_back(0);
     EXPECT_EQ(verify(job, longer).result_difference, "encoding");
+}
+
+TEST_F(Computes, TheFirstCodeThatDiffers) {
+    const JobCommand job = job_of(JobKind::kEmbed, tokens_of("Why do birds sing?"));
+    const Bytes honest = *compute_result(model(), job, 1);
+    const auto vector = *decode<training::Vector>(honest);
+    const auto difference = [&](const std::function<void(training::Vector&)>& spoil) {
+        training::Vector spoiled = vector;
+        spoil(spoiled);
+        return verify(job, encode(spoiled)).result_difference;
+    };
+    EXPECT_TRUE(verify(job, honest).identical());
+    EXPECT_EQ(difference([](auto& v) { v.codes[0] ^= 1; }), "codes[0]");
+    EXPECT_EQ(difference([](auto& v) { v.codes[63] ^= 1, v.mantissa ^= 1; }), "codes[63]");
+    EXPECT_EQ(difference([](auto& v) { v.mantissa ^= 1; }), "mantissa");
+    EXPECT_EQ(difference([](auto& v) { v.exponent ^= 1; }), "exponent");
+    EXPECT_EQ(difference([](auto& v) { v.codes.pop_back(); }), "width");
+    EXPECT_EQ(difference([](auto& v) { v.codes[5] = -128; }), "encoding");
+    EXPECT_EQ(difference([](auto& v) { v.mantissa = 127; }), "encoding");
+    EXPECT_EQ(difference([](auto& v) { v.exponent = training::kVectorExponentMax + 1; }), "encoding");
+    EXPECT_EQ(difference([](auto& v) { std::ranges::fill(v.codes, int8_t{0}); }), "encoding");
+    EXPECT_EQ(verify(job, Bytes(honest.begin(), honest.end() - 1)).result_difference, "encoding");
+}
+
+TEST_F(Computes, WhetherRowsOrRootOfAnIndexDiffer) {
+    const JobCommand job = job_of(JobKind::kIndex, {260, 65, 66, 260, 67});
+    const Bytes honest = *compute_result(model(), job, 1);
+    EXPECT_TRUE(verify(job, honest).identical());
+    for (size_t i = 0; i < honest.size(); ++i) {
+        Bytes spoiled = honest;
+        spoiled[i] ^= 0x80;
+        EXPECT_EQ(verify(job, spoiled).result_difference, i < 4 ? "rows" : "root") << "byte " << i;
+    }
 }
 
 TEST_F(Computes, NoReportOfAReceiptWithWhatItsKindDoesNotHave) {
