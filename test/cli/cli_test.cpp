@@ -76,6 +76,11 @@ TEST(CliOptions, ArgumentsOfAMethodAreItsOwn) {
     EXPECT_TRUE(ask->json);
     EXPECT_EQ(ask->tokens_max, 9);
     EXPECT_EQ(ask->words, (std::vector<std::string>{"ask", "why", "so?"}));
+    for (const std::string verb : {"chat", "eval", "embed", "index"}) {
+        const auto question = options_of({verb, "a.txt", "-dryrun"});
+        EXPECT_TRUE(question->dry_run);
+        EXPECT_EQ(question->words, (std::vector<std::string>{verb, "a.txt"}));
+    }
 }
 
 TEST(CliConvert, TextStaysTextAndTheRestIsJson) {
@@ -233,6 +238,27 @@ TEST_F(CliNode, ADryRunAsksForNothingElse) {
     const auto params = nlohmann::json::parse(last_body)["params"];
     EXPECT_EQ(params[0], "hi");
     EXPECT_EQ(params[1]["dry_run"], true);
+}
+
+TEST_F(CliNode, AsksForResultsOfFiles) {
+    const std::string a = directory + "/a.txt", b = directory + "/b.txt";
+    std::ofstream{a} << "one \"text\"\n";
+    std::ofstream{b} << "another";
+    const auto params_of = [&](const std::vector<std::string>& words) {
+        EXPECT_EQ(run_cli(words), 0) << err;
+        return nlohmann::json::parse(last_body)["params"];
+    };
+    EXPECT_EQ(params_of({"eval", a, "-dryrun"}),
+              nlohmann::json::parse(R"(["one \"text\"\n",{"kind":"eval","dry_run":true}])"));
+    EXPECT_EQ(params_of({"embed", b, "-dryrun"}),
+              nlohmann::json::parse(R"(["another",{"kind":"embed","dry_run":true}])"));
+    EXPECT_EQ(params_of({"index", a, b, "-dryrun"}),
+              nlohmann::json::parse(R"([["one \"text\"\n","another"],{"kind":"index","dry_run":true}])"));
+    for (const auto& words :
+         {std::vector<std::string>{"eval"}, {"embed", a, b}, {"index", a, directory + "/c"}}) {
+        EXPECT_EQ(run_cli(words), 1);
+        EXPECT_EQ(out, "");
+    }
 }
 
 TEST_F(CliNode, VerifiesAReceiptFromAFile) {
