@@ -36,20 +36,6 @@ struct ImportedMemory {
     std::deque<std::vector<int32_t>> biases;
 };
 
-/// A factor of the queries, shared out between the gains of q and k, so that both reach the same size: one
-/// exponent serves both.
-void share_factor(double factor, std::span<double> q, std::span<double> k) {
-    const auto largest = [](std::span<const double> values) {
-        double most = 0;
-        for (const double value : values) most = std::max(most, std::fabs(value));
-        return most;
-    };
-    const double q_most = factor * largest(q), k_most = largest(k);
-    const double share = q_most > 0 && k_most > 0 ? std::sqrt(q_most / k_most) : 1;
-    for (double& value : q) value = value * factor / share;
-    for (double& value : k) value *= share;
-}
-
 Matrix stack(std::initializer_list<const Matrix*> parts) {
     size_t rows = 0;
     for (const Matrix* part : parts) rows += part->rows;
@@ -214,7 +200,7 @@ private:
         Matrix q = column(layer_name(l, "attn_q_norm"));
         Matrix k = column(layer_name(l, "attn_k_norm"));
         for (Matrix* gain : {&q, &k}) pair_up(*gain);
-        share_factor(query_factor(), q.values, k.values);
+        equalize_gains(query_factor(), q.values, k.values);
         add_norm(layer_name(l, "attn_qk_norm"), stack({&q, &k}).values);
     }
 

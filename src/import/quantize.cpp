@@ -79,4 +79,18 @@ std::optional<QuantizedGain> quantize_gain(std::span<const double> gains) {
     return out;
 }
 
+void equalize_gains(double factor, std::span<double> q, std::span<double> k) {
+    assert(q.size() == k.size() && q.size() % 2 == 0);
+    for (size_t i = 0; i < q.size(); i += 2) {
+        const double q_most = factor * std::max(std::fabs(q[i]), std::fabs(q[i + 1]));
+        const double k_most = std::max(std::fabs(k[i]), std::fabs(k[i + 1]));
+        const bool is_seen = q_most > 0 && k_most > 0;
+        const double share = is_seen ? std::sqrt(q_most / k_most) : 0;
+        for (size_t part = i; part < i + 2; ++part) {
+            q[part] = is_seen ? q[part] * factor / share : 0;
+            k[part] *= share;
+        }
+    }
+}
+
 }  // namespace daidd::import

@@ -31,4 +31,12 @@ struct QuantizedGain {
 /// Nothing if a gain is not finite or too large.
 std::optional<QuantizedGain> quantize_gain(std::span<const double> gains);
 
+/// Gains of the heads of q, times `factor`, and of k are changed so that what the two can reach is the same
+/// in every rotary pair 2j, 2j + 1, and no score is another: a factor of both parts of a pair passes through
+/// the rotation, and its inverse in q takes it back. A head of q or k has one scale, so a pair in which
+/// either is large costs all others their precision; shared out, its size is the root of the product
+/// (cross-layer equalization, Nagel et al. 2019). A pair that one of the two does not have becomes 0 in both.
+/// Requires finite gains, factor > 0 and the same even number of gains in both.
+void equalize_gains(double factor, std::span<double> q, std::span<double> k);
+
 }  // namespace daidd::import

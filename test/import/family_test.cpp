@@ -125,6 +125,29 @@ TEST(ImportFamily, WindowedLayersOfAGemmaHaveTheirOwnRotation) {
     EXPECT_LT(relative_distance(integer_logits(*bytes, kText), float_logits(source, kText)), 0.034);
 }
 
+/// Gains that are large where those of the other side are small: no score is another, but one scale a head
+/// leaves hardly a bit to the other pairs unless the gains are shared out.
+TEST(ImportFamily, GainsThatTakeEachOthersPlaceCostNothing) {
+    for (const auto& shape : {shape_of("qwen3"), gemma_shape()}) {
+        SmallLlama source{shape, /*seed=*/2};
+        for (uint32_t l = 0; l < shape.layers; ++l) {
+            const std::string layer = "blk." + std::to_string(l) + ".attn_";
+            auto q = source.values_of(layer + "q_norm.weight"), k = source.values_of(layer + "k_norm.weight");
+            // The two parts of the first pair.
+            for (const size_t i : {size_t{0}, q.size() / 2}) {
+                q[i] /= 128;
+                k[i] *= 128;
+            }
+            source.set_values(layer + "q_norm.weight", q);
+            source.set_values(layer + "k_norm.weight", k);
+        }
+        const auto found = integer_logits(*converted(source, Precision::kExact), kText);
+        EXPECT_LT(relative_distance(found, float_logits(source, kText)),
+                  0.012 * std::sqrt(shape.layers + 1.0))
+            << shape.architecture;
+    }
+}
+
 TEST(ImportFamily, AGemmaOfOneGlobalLayerSaysNothingOfWindows) {
     SmallLlama source{gemma_shape()};
     source.fields["gemma3.attention.sliding_window_pattern"] = 1u;

@@ -214,5 +214,61 @@ TEST(GainOfRandomNorms, IsWithinHalfAUnitAndUsesAllBits) {
     }
 }
 
+struct PairCase {
+    std::string name;
+    double factor;
+    std::vector<double> q, k, equal_q, equal_k;
+};
+void PrintTo(const PairCase& c, std::ostream* out) { *out << c.name; }
+
+const PairCase kPairCases[] = {
+    {"nothing", 1, {}, {}, {}, {}},
+    {"equal_already", 1, {2, 1}, {1, 2}, {2, 1}, {1, 2}},
+    {"large_key", 1, {1, -0.5}, {16, 4}, {4, -2}, {4, 1}},
+    {"large_query", 1, {-4, 64}, {0.25, 1}, {-0.5, 8}, {2, 8}},
+    {"each_pair_apart", 1, {1, 1, 9, 0}, {4, 4, 0, -1}, {2, 2, 3, 0}, {2, 2, 0, -3}},
+    {"factor_goes_to_the_queries", 0.25, {4, 2}, {1, 0.5}, {1, 0.5}, {1, 0.5}},
+    {"pair_without_key", 1, {3, -3, 1, 1}, {0, -0.0, 1, 1}, {0, 0, 1, 1}, {0, 0, 1, 1}},
+    {"pair_without_query", 1, {0, 0, 1, 1}, {5, 7, 1, 1}, {0, 0, 1, 1}, {0, 0, 1, 1}},
+    {"pair_without_either", 1, {0, 0}, {0, 0}, {0, 0}, {0, 0}},
+};
+
+class GainsOfPairs : public testing::TestWithParam<PairCase> {};
+
+TEST_P(GainsOfPairs, ReachTheSame) {
+    auto [name, factor, q, k, equal_q, equal_k] = GetParam();
+    equalize_gains(factor, q, k);
+    EXPECT_EQ(q, equal_q);
+    EXPECT_EQ(k, equal_k);
+}
+
+INSTANTIATE_TEST_SUITE_P(Exact, GainsOfPairs, testing::ValuesIn(kPairCases),
+                         [](const auto& p) { return p.param.name; });
+
+TEST(GainsOfRandomPairs, ReachTheSameAndChangeNoScore) {
+    Random random{4};
+    for (int round = 0; round < 2000; ++round) {
+        const double factor = std::fabs(random_value(random, -8, 8));
+        std::vector<double> q(2 * size_t(random.in(1, 20))), k(q.size());
+        for (auto* gains : {&q, &k}) {
+            for (double& gain : *gains) gain = random_value(random, -12, 12);
+        }
+        const auto old_q = q, old_k = k;
+        equalize_gains(factor, q, k);
+        for (size_t i = 0; i < q.size(); i += 2) {
+            const double q_most = std::max(std::fabs(q[i]), std::fabs(q[i + 1]));
+            const double k_most = std::max(std::fabs(k[i]), std::fabs(k[i + 1]));
+            ASSERT_NEAR(q_most / k_most, 1, 1e-14) << "round " << round;
+            // Both parts of q meet both of k once they are rotated.
+            for (const size_t a : {i, i + 1}) {
+                for (const size_t b : {i, i + 1}) {
+                    const double score = factor * old_q[a] * old_k[b];
+                    ASSERT_NEAR(q[a] * k[b] / score, 1, 1e-14) << "round " << round;
+                }
+            }
+        }
+    }
+}
+
 }  // namespace
 }  // namespace daidd::import
