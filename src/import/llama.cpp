@@ -140,6 +140,11 @@ private:
         if (!append_rows(w, kWeightCodeMax, rows)) fail(name);
         add_linear(name, uint32_t(w.rows), uint32_t(w.cols), rows);
     }
+    /// A pair's second linear holds what rounding left of the first.
+    void add_matrix(const std::string& name, const Matrix& w, bool is_pair) {
+        add_linear(name, w);
+        if (is_pair && !error_) add_linear(name + ".rest", rounding_rest(w, memory_->linears.back()));
+    }
     /// Biases of the linear added last.
     void add_bias(const std::string& name, const Matrix& bias) {
         auto& values = memory_->biases.emplace_back();
@@ -167,10 +172,10 @@ private:
             hadamard(v.values, d_.head_dim, v.cols);
             hadamard(o.values, d_.head_dim, 1);
         }
-        add_linear(layer_name(l, "attn_qkv"), rotated_input(stack({&q, &k, &v})));
+        add_matrix(layer_name(l, "attn_qkv"), rotated_input(stack({&q, &k, &v})), shape_.variant.pairs.qkv);
         if (family_.has_qkv_biases) import_biases(l);
         if (family_.has_head_norms) import_head_norms(l);
-        add_linear(layer_name(l, "attn_output"), rotated_output(o));
+        add_matrix(layer_name(l, "attn_output"), rotated_output(o), shape_.variant.pairs.o);
         add_post_norm(l, "post_attention_norm");
     }
 
@@ -209,8 +214,10 @@ private:
         Matrix gate = tensor(layer_name(l, "ffn_gate"));
         Matrix up = tensor(layer_name(l, "ffn_up"));
         for (Matrix* w : {&gate, &up}) scale_columns(*w, gain);
-        add_linear(layer_name(l, "ffn_gate_up"), rotated_input(stack({&gate, &up})));
-        add_linear(layer_name(l, "ffn_down"), rotated_output(tensor(layer_name(l, "ffn_down"))));
+        add_matrix(layer_name(l, "ffn_gate_up"), rotated_input(stack({&gate, &up})),
+                   shape_.variant.pairs.gate_up);
+        add_matrix(layer_name(l, "ffn_down"), rotated_output(tensor(layer_name(l, "ffn_down"))),
+                   shape_.variant.pairs.down);
         add_post_norm(l, "post_ffw_norm");
     }
 

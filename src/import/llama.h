@@ -10,7 +10,8 @@ namespace daidd::import {
 /// kFast: the residual stream is rotated by a random orthogonal matrix and values by a Hadamard matrix, both
 /// folded into the weights, which spreads outliers over all columns; one 7-bit plane holds what goes into the
 /// attention's output, two everything else (doc/decisions/0014). kExact: no rotation, norm gains kept, two
-/// planes everywhere: for models whose norms forbid the rotation (Gemma 3), whatever is asked for.
+/// planes everywhere: for models whose norms forbid the rotation (Gemma 3), whatever is asked for; their down
+/// is a pair of linears (doc/decisions/0025).
 enum class Precision : uint8_t { kFast, kExact };
 
 struct ImportOptions {

@@ -151,6 +151,8 @@ std::optional<GgufError> check_tensors(const GgufFile& source, const Family& fam
 inference::LlamaVariant read_variant(const Family& family, Fields& fields, const Dimensions& d) {
     inference::LlamaVariant variant{
         .head_norms = family.has_head_norms, .post_norms = family.has_post_norms, .geglu = family.has_geglu};
+    // Such a model cannot be rotated, and of its matrices down's rounding costs most (doc/decisions/0025).
+    variant.pairs.down = family.has_post_norms;
     const uint32_t window_max = family.may_have_window ? UINT32_MAX : 0;
     if (family.global_every > 0) {
         variant.window = fields.number("attention.sliding_window", 1, window_max);

@@ -65,6 +65,19 @@ bool append_rows(const Matrix& a, int32_t code_max, QuantizedRows<Code>& to) {
 template bool append_rows(const Matrix&, int32_t, QuantizedRows<int8_t>&);
 template bool append_rows(const Matrix&, int32_t, QuantizedRows<int16_t>&);
 
+Matrix rounding_rest(const Matrix& a, const QuantizedRows<int8_t>& rows) {
+    assert(rows.codes.size() == a.values.size() && rows.mw.size() == a.rows);
+    Matrix rest = a;
+    for (size_t r = 0; r < a.rows; ++r) {
+        const double unit = std::ldexp(rows.mw[r], -int(rows.ew[r]));
+        for (size_t c = 0; c < a.cols; ++c) {
+            // A code of 7 bits times a mantissa of 10 is exact, so a fused multiply-add gives the same.
+            rest.row(r)[c] -= rows.codes[r * a.cols + c] * unit;
+        }
+    }
+    return rest;
+}
+
 std::optional<QuantizedGain> quantize_gain(std::span<const double> gains) {
     const auto most = largest(gains);
     if (!most) return std::nullopt;

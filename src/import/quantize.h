@@ -23,6 +23,9 @@ template <class Code>
 extern template bool append_rows(const Matrix&, int32_t, QuantizedRows<int8_t>&);
 extern template bool append_rows(const Matrix&, int32_t, QuantizedRows<int16_t>&);
 
+/// What is left of `a` behind the codes that append_rows made of it: a − codes · scale, at most half a unit.
+Matrix rounding_rest(const Matrix& a, const QuantizedRows<int8_t>& rows);
+
 /// gain = gq · 2^−(15 + ge), |gq| <= 2^15, ge as large as it may be up to 16.
 struct QuantizedGain {
     std::vector<int32_t> gq;

@@ -56,13 +56,13 @@ public:
         make_embedding();
         for (uint32_t l = 0; l < d.layers; ++l) {
             add_norm(d.dim, shape_.gains);
-            add_linear(d.qkv_width(), d.dim, shape_.bias);
+            add_matrix(d.qkv_width(), d.dim, shape_.bias, variant.pairs.qkv);
             if (variant.head_norms) add_norm(2 * d.head_dim, true);
-            add_linear(d.dim, d.heads * d.head_dim, false);
+            add_matrix(d.dim, d.heads * d.head_dim, false, variant.pairs.o);
             if (variant.post_norms) add_norm(d.dim, true);
             add_norm(d.dim, shape_.gains);
-            add_linear(2 * d.ffn, d.dim, false);
-            add_linear(d.dim, d.ffn, false);
+            add_matrix(2 * d.ffn, d.dim, false, variant.pairs.gate_up);
+            add_matrix(d.dim, d.ffn, false, variant.pairs.down);
             if (variant.post_norms) add_norm(d.dim, true);
         }
         add_norm(d.dim, shape_.gains);
@@ -126,6 +126,10 @@ private:
                             exponents(d.vocabulary, 23)};
     }
 
+    void add_matrix(uint32_t n, uint32_t k, bool bias, bool is_pair) {
+        add_linear(n, k, bias);
+        if (is_pair) add_linear(n, k, false);
+    }
     void add_linear(uint32_t n, uint32_t k, bool bias) {
         const std::string index = std::to_string(parts_.linears.size());
         Linear linear;

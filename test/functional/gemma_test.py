@@ -16,7 +16,7 @@ WINDOWS = [(512, 4), (1024, 1)]
 PERPLEXITY_RATIO_MAX = 1.01
 
 # The same on every machine and from every compiler.
-MODEL_ROOT = "55c1dd69a6b131829db18bb668ba2b38b1759a62ad48e8a17812d070ae0c9677"
+MODEL_ROOT = "6a2fc9c887a379ab1a79d0da8730eed26445b7e37d612c3819cf8f1461ef57c8"
 
 PROMPTS = [
     "The capital of France is",

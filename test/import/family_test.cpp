@@ -125,6 +125,26 @@ TEST(ImportFamily, WindowedLayersOfAGemmaHaveTheirOwnRotation) {
     EXPECT_LT(relative_distance(integer_logits(*bytes, kText), float_logits(source, kText)), 0.034);
 }
 
+TEST(ImportFamily, DownOfAGemmaIsAPairThatHoldsItToFourteenBits) {
+    const SmallLlama source{gemma_shape()};
+    const auto bytes = converted(source);
+    const auto model = Model::load(*bytes, Backend::kScalar);
+    const auto& linears = model->linears();
+    ASSERT_EQ(linears.size(), 5 * source.shape.layers + 1);
+    for (uint32_t l = 0; l < source.shape.layers; ++l) {
+        const auto weights = source.values_of("blk." + std::to_string(l) + ".ffn_down.weight");
+        const inference::Linear &rounded = linears[5 * l + 3], &rest = linears[5 * l + 4];
+        for (size_t i = 0; i < weights.size(); ++i) {
+            const size_t r = i / rounded.k;
+            const double unit = std::ldexp(rest.mw[r], -int(rest.ew[r]));
+            const double sum =
+                std::ldexp(rounded.weights[i] * rounded.mw[r], -int(rounded.ew[r])) + rest.weights[i] * unit;
+            ASSERT_LE(std::fabs(sum - double(weights[i])), unit * 0.5000001) << "layer " << l << " at " << i;
+            ASSERT_LT(unit, std::ldexp(rounded.mw[r], -int(rounded.ew[r])) / 200);
+        }
+    }
+}
+
 /// Gains that are large where those of the other side are small: no score is another, but one scale a head
 /// leaves hardly a bit to the other pairs unless the gains are shared out.
 TEST(ImportFamily, GainsThatTakeEachOthersPlaceCostNothing) {

@@ -154,6 +154,25 @@ TEST(AppendRows, EmbeddingsAreWithinHalfAUnitOfATightScale) {
     expect_near_and_tight<int16_t>(kEmbeddingCodeMax, 2);
 }
 
+TEST(RoundingRest, WithTheCodesItIsTheMatrixToTheLastBit) {
+    Random random{5};
+    for (int round = 0; round < 500; ++round) {
+        Matrix a{size_t(random.in(1, 4)), size_t(random.in(1, 40))};
+        for (double& value : a.values) value = random_value(random, -20, 3);
+        QuantizedRows<int8_t> rows;
+        ASSERT_TRUE(append_rows(a, 127, rows));
+        const Matrix rest = rounding_rest(a, rows);
+        for (size_t r = 0; r < a.rows; ++r) {
+            const double unit = std::ldexp(rows.mw[r], -int(rows.ew[r]));
+            for (size_t c = 0; c < a.cols; ++c) {
+                const double rounded = rows.codes[r * a.cols + c] * unit;
+                ASSERT_EQ(rounded + rest.row(r)[c], a.row(r)[c]) << "round " << round;
+                ASSERT_LE(std::fabs(rest.row(r)[c]), unit / 2 + std::fabs(a.row(r)[c]) * 0x1p-52);
+            }
+        }
+    }
+}
+
 struct GainCase {
     std::string name;
     std::vector<double> gains;

@@ -52,7 +52,7 @@ TEST(Forward, RefusesWhatItCannotRun) {
 }
 
 TEST(Forward, GivesTheSameBitsHoweverItRuns) {
-    for (const ToyShape& shape : {regtest_toy(), odd_toy(), gemma_toy(), windowed_toy(5)}) {
+    for (const ToyShape& shape : {regtest_toy(), odd_toy(), gemma_toy(), paired_toy(), windowed_toy(5)}) {
         const Model model = build(shape);
         const auto tokens = random_tokens(model, 37);
         const Outcome expected = run(model, Backend::kScalar, tokens, 0);

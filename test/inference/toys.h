@@ -48,6 +48,13 @@ inline ToyShape gemma_toy() {
     return shape;
 }
 
+/// The same with matrices of two linears, as imported ones have.
+inline ToyShape paired_toy() {
+    ToyShape shape = gemma_toy();
+    shape.variant.pairs = {.qkv = true, .o = true, .gate_up = true, .down = true};
+    return shape;
+}
+
 /// Every layer sees `window` positions and nothing else is different.
 inline ToyShape windowed_toy(uint32_t window) {
     ToyShape shape = regtest_toy();

@@ -10,8 +10,10 @@
 namespace daidd::work {
 namespace {
 
-TEST(MineFamily, UnitsOfAGemmaAreSealedCheckedAndRerun) {
-    const ToyChain chain{inference::gemma_toy()};
+class MineFamily : public testing::TestWithParam<bool> {};
+
+TEST_P(MineFamily, UnitsOfAGemmaAreSealedCheckedAndRerun) {
+    const ToyChain chain{GetParam() ? inference::paired_toy() : inference::gemma_toy()};
     ToyLane lane{chain};
     lane.run_next();
     const consensus::Uint256 target = ((consensus::Uint256{1} << 236) - 1) << 3;
@@ -32,7 +34,10 @@ TEST(MineFamily, UnitsOfAGemmaAreSealedCheckedAndRerun) {
     }
 }
 
-TEST(MineFamily, AForgedNormIsFound) {
+INSTANTIATE_TEST_SUITE_P(Toys, MineFamily, testing::Bool(),
+                         [](const auto& tested) { return tested.param ? "pairs" : "one_linear_a_matrix"; });
+
+TEST(MineFamilyTrace, AForgedNormIsFound) {
     const ToyChain chain{inference::gemma_toy()};
     ToyLane lane{chain};
     lane.run_next();
