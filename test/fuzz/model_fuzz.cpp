@@ -51,11 +51,15 @@ std::vector<Bytes> run(const Model& model, Backend backend) {
     Sequence sequence{model, std::min(3u, model.dimensions().context)};
     const std::vector<uint32_t> tokens(sequence.capacity(), model.dimensions().vocabulary - 1);
     TraceRecorder trace{model};
-    const auto result = model.graph().is_encoder() ? *encode_text(model, backend, tokens, 1, &trace)
-                                                   : *forward(model, backend, sequence, tokens,
-                                                              {.logits = Logits::kAll, .trace = &trace});
-    const auto* bytes = reinterpret_cast<const uint8_t*>(result.data());
-    trace.tensors.emplace_back(bytes, bytes + 4 * result.size());
+    const auto keep = [&trace](std::span<const int32_t> result) {
+        const auto* bytes = reinterpret_cast<const uint8_t*>(result.data());
+        trace.tensors.emplace_back(bytes, bytes + 4 * result.size());
+    };
+    if (model.graph().is_encoder()) {
+        keep(*encode_text(model, backend, tokens, 1, &trace));
+    } else {
+        keep(*forward(model, backend, sequence, tokens, {.logits = Logits::kAll, .trace = &trace}));
+    }
     return trace.tensors;
 }
 
