@@ -21,7 +21,10 @@ void check_size(size_t bytes) {
 #if defined(__SANITIZE_ADDRESS__)
 
 // The sanitizer watches what comes from the heap.
-void* allocate(size_t bytes) { return ::operator new (bytes, std::align_val_t{kHugePageBytes}); }
+void* allocate(size_t bytes) {
+    check_size(bytes);
+    return ::operator new (bytes, std::align_val_t{kHugePageBytes});
+}
 void release(void* memory, size_t bytes) noexcept {
     ::operator delete (memory, bytes, std::align_val_t{kHugePageBytes});
 }

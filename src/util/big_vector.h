@@ -36,12 +36,15 @@ struct BigAllocator {
         if (count > SIZE_MAX / sizeof(T)) throw std::bad_array_new_length{};
         const size_t bytes = count * sizeof(T);
         if (bytes >= kHugePageBytes) return static_cast<T*>(big_memory::allocate(bytes));
-        return static_cast<T*>(::operator new (bytes, std::align_val_t{alignof(T)}));
+        if constexpr (kAligned) return static_cast<T*>(::operator new (bytes, std::align_val_t{alignof(T)}));
+        return static_cast<T*>(::operator new(bytes));
     }
     void deallocate(T* memory, size_t count) noexcept {
         const size_t bytes = count * sizeof(T);
         if (bytes >= kHugePageBytes) return big_memory::release(memory, bytes);
-        ::operator delete (memory, std::align_val_t{alignof(T)});  // clang 14 has no sized one
+        // Without their sizes: clang 14 has no such operator.
+        if constexpr (kAligned) return ::operator delete (memory, std::align_val_t{alignof(T)});
+        ::operator delete(memory);
     }
     template <class U>
     bool operator==(const BigAllocator<U>& /*other*/) const noexcept {
