@@ -1,5 +1,6 @@
 #include <benchmark/benchmark.h>
 
+#include "crypto/blake2s.h"
 #include "crypto/hash.h"
 #include "inference/manifest.h"
 #include "inference/toy.h"
@@ -110,6 +111,20 @@ void trace_rows(benchmark::State& state) {
     state.SetBytesProcessed(state.iterations() * int64_t(rows.size()));
 }
 BENCHMARK(trace_rows)->Arg(71)->Arg(583)->Arg(2304)->Unit(benchmark::kMicrosecond);
+
+/// Rows alone, in as many lanes as a processor has: 8 are AVX2's, 16 those of AVX-512.
+void row_lanes(benchmark::State& state) {
+    const auto row_bytes = size_t(state.range(0)), lanes = size_t(state.range(1));
+    if (lanes > crypto::Blake2s::lanes_max()) return state.SkipWithError("this processor has fewer lanes");
+    const Bytes rows(row_bytes * 1024, 7);
+    std::vector<Hash256> hashes(1024);
+    for (auto _ : state) {
+        crypto::Blake2s{"leaf", &kZeroHash}.finish_rows(rows, row_bytes, hashes, lanes);
+        benchmark::DoNotOptimize(hashes.data());
+    }
+    state.SetBytesProcessed(state.iterations() * int64_t(rows.size()));
+}
+BENCHMARK(row_lanes)->ArgsProduct({{71, 583, 2304}, {1, 8, 16}})->ArgNames({"bytes", "lanes"});
 
 /// What a node without the model does with a seal.
 void check(benchmark::State& state, const Bench& (*make)()) {

@@ -103,18 +103,13 @@ private:
             for (const double v : tensor(layer + name + ".weight").values) *to++ = v * factor;
             for (const double v : tensor(layer + name + ".bias").values) biases.push_back(v * factor);
         }
-        add_pair(layer + "attn_qkv", std::move(all), biases);
+        add_pair(layer + "attn_qkv", all, biases);
     }
 
     /// Two linears: the rounded weights with the biases, and what rounding left of the weights.
-    void add_pair(const std::string& name, Matrix w, const std::vector<double>& biases) {
-        if (!add_linear(name, w, biases)) return;
-        const auto& rows = memory_->linears.back();
-        for (size_t r = 0; r < w.rows; ++r) {
-            const double unit = std::ldexp(rows.mw[r], -int(rows.ew[r]));
-            for (size_t c = 0; c < w.cols; ++c) w.row(r)[c] -= rows.codes[r * w.cols + c] * unit;
-        }
-        add_linear(name + ".rest", w, {});
+    void add_pair(const std::string& name, const Matrix& w, const std::vector<double>& biases) {
+        if (add_linear(name, w, biases))
+            add_linear(name + ".rest", rounding_rest(w, memory_->linears.back()), {});
     }
 
     bool add_linear(const std::string& name, const Matrix& w, const std::vector<double>& biases) {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <deque>
 #include <set>
 
 #include "import/hugging_face_bert.h"
 #include "import/hugging_face_json.h"
+#include "import/hugging_face_names.h"
 #include "import/hugging_face_tokenizer.h"
 #include "import/safetensors.h"
 #include "inference/gguf_writer.h"
@@ -34,9 +34,6 @@ constexpr Architecture kArchitectures[] = {{"llama", "llama", true},
                                            {"qwen2", "qwen2", false},
                                            {"qwen3", "qwen3", false}};
 
-struct TensorName {
-    std::string_view hugging_face, gguf;
-};
 constexpr TensorName kModelTensors[] = {
     {"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"}, {"lm_head", "output"}};
 constexpr TensorName kLayerTensors[] = {
@@ -46,33 +43,9 @@ constexpr TensorName kLayerTensors[] = {
     {"self_attn.k_norm", "attn_k_norm"}, {"post_attention_layernorm", "ffn_norm"},
     {"mlp.gate_proj", "ffn_gate"},       {"mlp.up_proj", "ffn_up"},
     {"mlp.down_proj", "ffn_down"}};
-constexpr std::string_view kLayerPrefix = "model.layers.";
+constexpr TensorNames kNames{kModelTensors, "model.layers.", kLayerTensors};
 /// Frequencies that old checkpoints hold although the configuration says them.
 constexpr std::string_view kRotaryBuffer = "self_attn.rotary_emb.inv_freq";
-
-template <size_t N>
-std::optional<std::string> renamed(std::string_view name, const TensorName (&table)[N]) {
-    for (const std::string_view suffix : {".weight", ".bias"}) {
-        if (!name.ends_with(suffix)) continue;
-        const auto stem = name.substr(0, name.size() - suffix.size());
-        const auto* found = std::ranges::find(table, stem, &TensorName::hugging_face);
-        if (found != std::end(table)) return std::string{found->gguf} + std::string{suffix};
-    }
-    return std::nullopt;
-}
-
-/// GGUF's name, or nothing for a tensor that no such model has. Two spellings of a layer ("1", "01") give one
-/// name twice, which is refused where the file is put together.
-std::optional<std::string> gguf_name(std::string_view name) {
-    if (!name.starts_with(kLayerPrefix)) return renamed(name, kModelTensors);
-    name.remove_prefix(kLayerPrefix.size());
-    uint32_t layer = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), layer);
-    const auto rest = name.substr(size_t(end - name.data()));
-    if (error != std::errc{} || !rest.starts_with('.')) return std::nullopt;
-    const auto found = renamed(rest.substr(1), kLayerTensors);
-    return found ? std::optional{"blk." + std::to_string(layer) + "." + *found} : std::nullopt;
-}
 
 /// What translating the tensors needs of config.json.
 struct Config {
@@ -208,7 +181,7 @@ Bytes interleaved(ByteView rows, uint64_t heads, uint64_t head_dim) {
 }
 
 Result<GgufTensor, GgufError> translate(const SafeTensor& tensor, const Config& config, Memory& memory) {
-    const auto name = gguf_name(tensor.name);
+    const auto name = kNames.gguf_name(tensor.name);
     if (!name) return Fail{GgufError{GgufReason::kBadValue, tensor.name}};
     const auto type = float_type_of(tensor);
     if (!type) return Fail{GgufError{GgufReason::kWrongType, tensor.name}};

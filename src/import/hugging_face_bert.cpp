@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <deque>
 
 #include "import/hugging_face_json.h"
+#include "import/hugging_face_names.h"
 #include "import/safetensors.h"
 #include "inference/gguf_writer.h"
 #include "inference/model.h"
@@ -24,9 +24,6 @@ using nlohmann::json;
 
 namespace {
 
-struct TensorName {
-    std::string_view hugging_face, gguf;
-};
 constexpr TensorName kModelTensors[] = {{"embeddings.word_embeddings", "token_embd"},
                                         {"embeddings.token_type_embeddings", "token_types"},
                                         {"embeddings.position_embeddings", "position_embd"},
@@ -39,7 +36,7 @@ constexpr TensorName kLayerTensors[] = {{"attention.self.query", "attn_q"},
                                         {"intermediate.dense", "ffn_up"},
                                         {"output.dense", "ffn_down"},
                                         {"output.LayerNorm", "layer_output_norm"}};
-constexpr std::string_view kLayerPrefix = "encoder.layer.";
+constexpr TensorNames kNames{kModelTensors, "encoder.layer.", kLayerTensors};
 constexpr std::string_view kPositionIds = "embeddings.position_ids";
 constexpr std::string_view kPooler = "pooler.";
 /// Checkpoints of a model with a task's head name the encoder within it.
@@ -50,29 +47,6 @@ constexpr uint64_t kNormal = 1, kControl = 3, kUnused = 5;
 constexpr uint32_t kMeanPooling = 1;  // bert.pooling_type
 constexpr std::string_view kContinues = "##";
 constexpr const char* kBegins = "\xE2\x96\x81";  // U+2581: how GGUF writes the beginning of a word
-
-template <size_t N>
-std::optional<std::string> renamed(std::string_view name, const TensorName (&table)[N]) {
-    for (const std::string_view suffix : {".weight", ".bias"}) {
-        if (!name.ends_with(suffix)) continue;
-        const auto stem = name.substr(0, name.size() - suffix.size());
-        const auto* found = std::ranges::find(table, stem, &TensorName::hugging_face);
-        if (found != std::end(table)) return std::string{found->gguf} + std::string{suffix};
-    }
-    return std::nullopt;
-}
-
-/// Two spellings of a layer ("1", "01") give one name twice, which is refused where the file is put together.
-std::optional<std::string> gguf_name(std::string_view name) {
-    if (!name.starts_with(kLayerPrefix)) return renamed(name, kModelTensors);
-    name.remove_prefix(kLayerPrefix.size());
-    uint32_t layer = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), layer);
-    const auto rest = name.substr(size_t(end - name.data()));
-    if (error != std::errc{} || !rest.starts_with('.')) return std::nullopt;
-    const auto found = renamed(rest.substr(1), kLayerTensors);
-    return found ? std::optional{"blk." + std::to_string(layer) + "." + *found} : std::nullopt;
-}
 
 /// The vocabulary's size, or why this is no such model.
 Result<uint32_t, GgufError> add_config(ByteView bytes, inference::GgufWriter& writer) {
@@ -216,7 +190,7 @@ Result<std::vector<GgufTensor>, GgufError> translate(const HuggingFaceFiles& fil
             std::string_view stem = tensor.name;
             if (stem.starts_with(kModelPrefix)) stem.remove_prefix(kModelPrefix.size());
             if (stem == kPositionIds || stem.starts_with(kPooler)) continue;
-            const auto name = gguf_name(stem);
+            const auto name = kNames.gguf_name(stem);
             if (!name) return Fail{GgufError{GgufReason::kBadValue, tensor.name}};
             const auto type = float_type_of(tensor);
             if (!type) return Fail{GgufError{GgufReason::kWrongType, tensor.name}};

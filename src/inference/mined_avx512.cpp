@@ -148,7 +148,6 @@ struct Kernel {
 
 void mined_pack_avx512(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
                        int8_t* noised_out, int8_t* noise_out) {
-    constexpr auto kUnsigned = int8_t(0x80);  // each + 128, as vpdpbusd wants one operand
     pack_noised(codes, stride, columns, noise, r, kUnsigned, noised_out);
     for (uint32_t u = 0; u < kTile; ++u) {
         for (uint32_t t = 0; t < r; t += 2) {

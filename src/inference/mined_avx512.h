@@ -10,30 +10,6 @@
 // How the mined kernels of AVX-512 and of AMX read rows and write outputs. Only they include this.
 namespace daidd::inference::avx512 {
 
-inline constexpr uint32_t kCellsColumns = kCellsAtOnce * kDepth;  // columns of a row in one register
-
-/// `rows` (16 of `columns` codes, `stride` apart) as cells: lane u of a cell is four columns of row u. `each`
-/// makes the register of row u from what was read at column t.
-template <class Each>
-inline void pack_cells(const int8_t* rows, size_t stride, uint32_t columns, int8_t* out, const Each& each) {
-    for (uint32_t t = 0; t < columns; t += kCellsColumns) {
-        const uint32_t cells = std::min(kCellsColumns, columns - t) / kDepth;
-        const __mmask16 mask = first_lanes(cells);
-        __m512i x[kTile];
-#pragma GCC unroll 16
-        for (uint32_t u = 0; u < kTile; ++u) {
-            x[u] = each(u, t, _mm512_maskz_loadu_epi32(mask, rows + u * stride + t));
-        }
-        if (cells == kCellsAtOnce) {
-            transpose(x, reinterpret_cast<Cells*>(out + size_t{t} * kTile));
-            continue;
-        }
-        alignas(64) Cells last[kCellsAtOnce];
-        transpose(x, last);
-        std::memcpy(out + size_t{t} * kTile, last, cells * sizeof(Cells));
-    }
-}
-
 /// A' of one group as cells, every number XORed with `flip`: `codes` and `noise` as for add_noise().
 inline void pack_noised(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
                         int8_t flip, int8_t* out) {

@@ -11,20 +11,6 @@ namespace {
 
 using namespace avx512;
 
-/// Writes up to the next multiple of kCellsAtOnce.
-void pack_weights(const int8_t* weights, size_t stride, uint32_t cell_count, Cells* cells) {
-    for (uint32_t begin = 0; begin < cell_count; begin += kCellsAtOnce) {
-        const uint32_t left = cell_count - begin;
-        const __mmask16 mask = first_lanes(left < kCellsAtOnce ? left : kCellsAtOnce);
-        __m512i rows[kTile];
-#pragma GCC unroll 16
-        for (uint32_t v = 0; v < kTile; ++v) {
-            rows[v] = _mm512_maskz_loadu_epi32(mask, weights + v * stride + size_t{begin} * kDepth);
-        }
-        transpose(rows, cells + begin);
-    }
-}
-
 /// One group. Lane u of sum[v] is T[u][v]; a rotation may follow the XOR, as all of a lane turn alike.
 void fold_group(const int8_t* rows, const Cells* cells, const Cells* excess, uint32_t steps,
                 uint32_t cells_a_step, uint32_t* words) {
@@ -67,16 +53,11 @@ void prefetch_next(const int8_t* weights, size_t stride, uint32_t k, uint32_t be
 }  // namespace
 
 void pack_noised_avx512(const int8_t* rows, uint32_t groups, uint32_t k, int8_t* out) {
-    for (uint32_t g = 0; g < groups; ++g) {
-        for (uint32_t u = 0; u < kTile; ++u, rows += k) {
-            int8_t* to = out + (size_t{g} * k * kTile + size_t{u} * kDepth);
-            for (uint32_t t = 0; t < k; t += kDepth, to += sizeof(Cells)) {
-                uint32_t four;
-                std::memcpy(&four, rows + t, kDepth);
-                four ^= 0x8080'8080;  // each + 128: unsigned, as vpdpbusd wants one operand
-                std::memcpy(to, &four, kDepth);
-            }
-        }
+    const size_t group = size_t{kTile} * k;
+    const __m512i flips = _mm512_set1_epi8(kUnsigned);
+    for (uint32_t g = 0; g < groups; ++g, rows += group, out += group) {
+        pack_cells(rows, k, k, out,
+                   [&](uint32_t, uint32_t, __m512i x) { return _mm512_xor_si512(x, flips); });
     }
 }
 
@@ -86,7 +67,8 @@ void fold_avx512(const int8_t* rows, uint32_t groups, const int8_t* weights, siz
     alignas(64) Cells cells[kSliceColumns / kDepth];
     alignas(64) Cells excess[kSliceColumns / 8];
     const uint32_t steps = k / r, cells_a_step = r / kDepth;
-    pack_weights(weights, stride, k / kDepth, cells);
+    pack_cells(weights, stride, k, reinterpret_cast<int8_t*>(cells),
+               [](uint32_t, uint32_t, __m512i x) { return x; });
     sum_weights(cells, steps, cells_a_step, excess);
     for (uint32_t g = 0; g < groups; ++g) {
         prefetch_next(weights, stride, k, g * kTile / groups, (g + 1) * kTile / groups);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <cstring>
+
 #include "inference/lanes_avx512.h"
 #include "inference/noised.h"
 
@@ -40,6 +43,32 @@ inline void transpose(const __m512i (&x)[kTile], Cells* cells) {
     }
 }
 
+/// XORed into a code it adds 128, and makes it the unsigned operand that vpdpbusd wants.
+inline constexpr auto kUnsigned = int8_t(0x80);
+inline constexpr uint32_t kCellsColumns = kCellsAtOnce * kDepth;  // columns of a row in one register
+
+/// `rows` (16 of `columns` codes, `stride` apart) as cells: lane u of a cell is four columns of row u. `each`
+/// makes the register of row u from what was read at column t.
+template <class Each>
+inline void pack_cells(const int8_t* rows, size_t stride, uint32_t columns, int8_t* out, const Each& each) {
+    for (uint32_t t = 0; t < columns; t += kCellsColumns) {
+        const uint32_t cells = std::min(kCellsColumns, columns - t) / kDepth;
+        const __mmask16 mask = first_lanes(cells);
+        __m512i x[kTile];
+#pragma GCC unroll 16
+        for (uint32_t u = 0; u < kTile; ++u) {
+            x[u] = each(u, t, _mm512_maskz_loadu_epi32(mask, rows + u * stride + t));
+        }
+        if (cells == kCellsAtOnce) {
+            transpose(x, reinterpret_cast<Cells*>(out + size_t{t} * kTile));
+            continue;
+        }
+        alignas(64) Cells last[kCellsAtOnce];
+        transpose(x, last);
+        std::memcpy(out + size_t{t} * kTile, last, cells * sizeof(Cells));
+    }
+}
+
 /// What the codes' offset of 128 adds to the products of one step: 128 · Σ of each row of weights.
 inline void sum_weights(const Cells* cells, uint32_t steps, uint32_t cells_a_step, Cells* excess) {
     const __m512i ones = _mm512_set1_epi8(1);
@@ -62,17 +91,14 @@ inline uint32_t xor_lanes(__m512i x) {
     return uint32_t(_mm_cvtsi128_si32(y));
 }
 
-/// The words of up to 16 steps at once: lane u of each fold turned by u where kTurn, then all lanes of a fold
-/// XORed. Each level XORs halves of twice as many folds into one register; the order of the lanes comes out
-/// right.
-template <bool kTurn>
+/// The words of up to 16 steps at once: lane u of each fold turned by u, then all lanes of a fold XORed. Each
+/// level XORs halves of twice as many folds into one register; the order of the lanes comes out right.
 inline void words_of(const Cells* folds, uint32_t steps, uint32_t* words) {
     const __m512i turns = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     __m512i x[kTile];
 #pragma GCC unroll 16
     for (uint32_t i = 0; i < kTile; ++i) {
-        x[i] = i < steps ? load(folds[i]) : _mm512_setzero_si512();
-        if (kTurn) x[i] = _mm512_rolv_epi32(x[i], turns);
+        x[i] = i < steps ? _mm512_rolv_epi32(load(folds[i]), turns) : _mm512_setzero_si512();
     }
 #pragma GCC unroll 16
     for (uint32_t i = 0; i < 8; ++i) {

@@ -25,33 +25,30 @@ public:
           groups_{groups},
           words_{words},
           parts_{product.parts.size()},
-          slices_{parts_ / product.codes.planes},
-          blocked_{parts_ > 1 || product.linear.k > kBlockColumnsMax} {
+          slices_{parts_ / product.codes.planes} {
+        uint32_t steps_max = 0;
         for (const MinedRows& part : product.parts) {
-            steps_max_ = std::max(steps_max_, part.steps());
+            steps_max = std::max(steps_max, part.steps());
             words_a_tile_ += size_t{groups} * part.steps();
         }
-        const size_t prepared = Kernel::prepared_lines(steps_max_), slots = blocked_ ? count_ : 1;
-        slot_lines_ = (1 + product.codes.planes) * kGroupLines + size_t{Kernel::kGroupsAtOnce} * steps_max_;
+        const size_t prepared = Kernel::prepared_lines(steps_max);
+        tile_lines_ = (1 + product.codes.planes) * kGroupLines + size_t{Kernel::kGroupsAtOnce} * steps_max;
         auto* lines = reinterpret_cast<Cells*>(
-            scratch.take_lines(count_ * slices_ * prepared + slots * slot_lines_ + size_t{2} * kTile));
+            scratch.take_lines(count_ * (slices_ * prepared + tile_lines_) + size_t{2} * kTile));
         for (uint32_t tile = 0; tile < count_; ++tile) {
             for (size_t s = 0; s < slices_; ++s, lines += prepared) {
                 tiles_[tile][s] = Kernel::prepare(product, product.parts[s], begin + tile, lines);
             }
         }
         turned_ = lines;
-        slots_ = lines + size_t{2} * kTile;
+        made_ = lines + size_t{2} * kTile;
     }
 
     void run() {
         for (uint32_t g = 0; g < groups_;) {
             const uint32_t together = Kernel::groups_together(groups_ - g);
-            if (blocked_) {
-                mine_blocks(g, together);
-            } else {
-                for (uint32_t tile = 0; tile < count_; ++tile) mine_whole(tile, g, together);
-            }
+            for (size_t p = 0; p < parts_; ++p) mine_part(p, g, together);
+            for (uint32_t tile = 0; tile < count_; ++tile) put(tile, g, together);
             g += together;
         }
     }
@@ -61,58 +58,47 @@ private:
     static constexpr uint32_t kBlockColumnsMax = 1024;
     static constexpr uint32_t kBlockColumns = 512;
 
-    Cells* sums_of(uint32_t slot) { return slots_ + slot * slot_lines_; }
-    Cells* clean_of(uint32_t slot) { return sums_of(slot) + kGroupLines; }
-    Cells* folds_of(uint32_t slot) { return clean_of(slot) + product_.codes.planes * kGroupLines; }
+    Cells* sums_of(uint32_t tile) { return made_ + tile * tile_lines_; }
+    Cells* clean_of(uint32_t tile) { return sums_of(tile) + kGroupLines; }
+    Cells* folds_of(uint32_t tile) { return clean_of(tile) + product_.codes.planes * kGroupLines; }
 
-    void mine_whole(uint32_t tile, uint32_t g, uint32_t together) {
-        for (size_t p = 0; p < parts_; ++p) {
-            mine(tile, 0, p, g, together, {0, product_.parts[p].steps()});
-            write_words(tile, 0, p, g, together);
-        }
-        put(tile, 0, g, together);
-    }
-
-    void mine_blocks(uint32_t g, uint32_t together) {
-        for (size_t p = 0; p < parts_; ++p) {
-            const MinedRows& part = product_.parts[p];
-            const uint32_t steps = part.steps();
-            const uint32_t at_once =
-                part.id.slice.columns <= kBlockColumnsMax ? steps : kBlockColumns / part.id.step;
-            for (uint32_t step = 0; step < steps; step += at_once) {
-                for (uint32_t tile = 0; tile < count_; ++tile) {
-                    mine(tile, tile, p, g, together, {step, std::min(steps, step + at_once)});
-                }
+    void mine_part(size_t p, uint32_t g, uint32_t together) {
+        const MinedRows& part = product_.parts[p];
+        const uint32_t steps = part.steps();
+        const uint32_t at_once =
+            part.id.slice.columns <= kBlockColumnsMax ? steps : kBlockColumns / part.id.step;
+        for (uint32_t step = 0; step < steps; step += at_once) {
+            for (uint32_t tile = 0; tile < count_; ++tile) {
+                mine(tile, p, g, together, {step, std::min(steps, step + at_once)});
             }
-            for (uint32_t tile = 0; tile < count_; ++tile) write_words(tile, tile, p, g, together);
         }
-        for (uint32_t tile = 0; tile < count_; ++tile) put(tile, tile, g, together);
+        for (uint32_t tile = 0; tile < count_; ++tile) write_words(tile, p, g, together);
     }
 
-    void mine(uint32_t tile, uint32_t slot, size_t p, uint32_t g, uint32_t together, Steps steps) {
-        const Made made{sums_of(slot), folds_of(slot),
-                        product_.y == nullptr ? nullptr : clean_of(slot) + p / slices_ * kGroupLines};
+    void mine(uint32_t tile, size_t p, uint32_t g, uint32_t together, Steps steps) {
+        const Made made{sums_of(tile), folds_of(tile),
+                        product_.y == nullptr ? nullptr : clean_of(tile) + p / slices_ * kGroupLines};
         kernel_.mine(tiles_[tile][p % slices_], product_.parts[p], first_ + g, together, steps,
                      p % slices_ == 0, made);
     }
 
-    void write_words(uint32_t tile, uint32_t slot, size_t p, uint32_t g, uint32_t together) {
+    void write_words(uint32_t tile, size_t p, uint32_t g, uint32_t together) {
         uint32_t* to = words_ + tile * words_a_tile_;
         for (size_t before = 0; before < p; ++before) to += size_t{groups_} * product_.parts[before].steps();
         const uint32_t steps = product_.parts[p].steps(), count = together * steps;
         to += size_t{g} * steps;
-        const Cells* const folds = folds_of(slot);
+        const Cells* const folds = folds_of(tile);
         for (uint32_t w = 0; w < count; w += kTile) {
-            words_of<true>(folds + w, std::min(kTile, count - w), to + w);
+            words_of(folds + w, std::min(kTile, count - w), to + w);
         }
     }
 
-    void put(uint32_t tile, uint32_t slot, uint32_t g, uint32_t together) {
+    void put(uint32_t tile, uint32_t g, uint32_t together) {
         if (product_.y == nullptr) return;
         const OutputBlock outputs{product_.linear, product_.packed, begin_ + tile, product_.fx};
         for (uint32_t i = 0; i < together; ++i) {
             const uint32_t row = (first_ + g + i) * kTile;
-            const Cells* const high = clean_of(slot) + size_t{i} * kTile;
+            const Cells* const high = clean_of(tile) + size_t{i} * kTile;
             put_turned(outputs, &product_.codes.factors[row], high,
                        product_.codes.planes == 2 ? high + kGroupLines : nullptr, turned_,
                        product_.y + size_t{row} * product_.linear.n + outputs.column());
@@ -123,12 +109,10 @@ private:
     const uint32_t begin_, count_, first_, groups_;  // tiles, groups
     uint32_t* const words_;
     const size_t parts_, slices_;
-    const bool blocked_;
-    uint32_t steps_max_ = 0;
-    size_t words_a_tile_ = 0, slot_lines_ = 0;
+    size_t words_a_tile_ = 0, tile_lines_ = 0;
     typename Kernel::Tile tiles_[kTilesAtOnce][kDepthMax / kSliceColumns];
     Cells* turned_;  // memory of put()
-    Cells* slots_;   // sums, clean sums and folds of one tile, or of each where rows come in blocks
+    Cells* made_;    // of each tile: sums, clean sums, folds
     Kernel kernel_;
 };
 

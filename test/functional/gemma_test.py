@@ -1,15 +1,13 @@
 """Gemma 3 270M in integers against a float model of the same GGUF file: the operations that Llama does not have."""
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
-from framework import BIN, ROOT, expect_equal, main
+from framework import ROOT, expect_equal, main
+from models import TEXTS, dai_model, float_reference
 
 SOURCE = ROOT / "models" / "gemma3-270m.gguf"
-TEXTS = [ROOT / "test" / "data" / name for name in ("frankenstein.txt", "manual.txt")]
-REFERENCE = ROOT / "test" / "float_reference.py"
 BEGIN = 2  # the token that every text begins with
 # Of each text four windows as long as what a windowed layer sees, and one in which it does not see everything.
 WINDOWS = [(512, 4), (1024, 1)]
@@ -27,20 +25,6 @@ PROMPTS = [
 ]
 FIRST_TOKENS = 8
 PROMPTS_EQUAL_MIN = 4
-
-
-def dai_model(*arguments):
-    done = subprocess.run([BIN / "dai-model", *map(str, arguments)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"dai-model {arguments[0]}: {done.stderr}"
-    return done.stdout
-
-
-def float_reference(network, what, tokens, *arguments):
-    path = network.directory / "tokens.json"
-    path.write_text(json.dumps(tokens))
-    done = subprocess.run([sys.executable, REFERENCE, what, SOURCE, path, *arguments], capture_output=True, text=True,
-                          check=True)
-    return json.loads(done.stdout)
 
 
 # Converted once for all tests; gone when the program ends.
@@ -70,7 +54,7 @@ def perplexity_is_within_a_percent_of_float(network):
             for i in range(windows):
                 tokens += [BEGIN, *all_tokens[i * (window - 1):(i + 1) * (window - 1)]]
             expect_equal(ours["tokens"], len(tokens))
-            theirs = float_reference(network, "perplexity", tokens, f"--window={window}")
+            theirs = float_reference(SOURCE, "perplexity", tokens, network.directory, f"--window={window}")
             ratio = ours["perplexity"] / theirs["perplexity"]
             print(f"{text.name}, {windows} of {window}: perplexity {ours['perplexity']:.4f}, float "
                   f"{theirs['perplexity']:.4f}, ratio {ratio:.4f}")
@@ -86,7 +70,7 @@ def answers_begin_as_the_float_model_s(network):
         answer = json.loads(dai_model("run", model_file(), f"-prompt={prompt}", "-raw",
                                       f"-max-tokens={FIRST_TOKENS}", "-json"))
         ours.append(answer["tokens"])
-    theirs = float_reference(network, "greedy", prompts, f"--count={FIRST_TOKENS}")
+    theirs = float_reference(SOURCE, "greedy", prompts, network.directory, f"--count={FIRST_TOKENS}")
     equal = sum(a == b[:len(a)] for a, b in zip(ours, theirs))
     print(f"{equal} of {len(PROMPTS)} prompts go on with the float model's {FIRST_TOKENS} tokens")
     assert equal >= PROMPTS_EQUAL_MIN, (ours, theirs)

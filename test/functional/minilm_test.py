@@ -7,10 +7,10 @@ import subprocess
 import sys
 import tempfile
 
-from framework import BIN, ROOT, expect_equal, main
+from framework import ROOT, expect_equal, main
+from models import TEXTS, dai_model
 
 SOURCE = ROOT / "models" / "all-minilm-l6-v2"
-TEXTS = [ROOT / "test" / "data" / name for name in ("frankenstein.txt", "manual.txt")]
 REFERENCE = ROOT / "test" / "float_bert.py"
 SENTENCES = 40  # of each text
 COSINE_MIN = 0.9998
@@ -24,12 +24,6 @@ SKIPPED = 77
 FOLDER = tempfile.TemporaryDirectory(prefix="daidd-test-")
 MODEL = pathlib.Path(FOLDER.name) / "minilm.dai.gguf"
 SENTENCES_FILE = pathlib.Path(FOLDER.name) / "sentences.txt"
-
-
-def dai_model(*arguments):
-    done = subprocess.run([BIN / "dai-model", *map(str, arguments)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"dai-model {arguments[0]}: {done.stderr}"
-    return done.stdout
 
 
 def sentences():

@@ -1,16 +1,12 @@
 """SmolLM2-135M-Instruct in integers against a float model of the same GGUF file: accuracy, sameness, reproduction."""
 import json
 import pathlib
-import subprocess
-import sys
-import tempfile
 
-from framework import BIN, ROOT, expect_equal, main
+from framework import ROOT, expect_equal, main
+from models import TEXTS, dai_model, float_reference
 
 SOURCE = ROOT / "models" / "smollm2-135m-instruct.gguf"
 MODEL = ROOT / "models" / "smollm2-135m-instruct.dai.gguf"
-TEXTS = [ROOT / "test" / "data" / name for name in ("frankenstein.txt", "manual.txt")]
-REFERENCE = ROOT / "test" / "float_reference.py"
 WINDOW = 512
 WINDOWS = 4  # of each text: 2,048 tokens
 PERPLEXITY_RATIO_MAX = 1.01
@@ -37,20 +33,6 @@ FIRST_TOKENS = 8
 PROMPTS_EQUAL_MIN = 7
 
 
-def dai_model(*arguments):
-    done = subprocess.run([BIN / "dai-model", *map(str, arguments)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"dai-model {arguments[0]}: {done.stderr}"
-    return done.stdout
-
-
-def float_reference(what, tokens, directory, *arguments):
-    path = pathlib.Path(directory) / "tokens.json"
-    path.write_text(json.dumps(tokens))
-    done = subprocess.run([sys.executable, REFERENCE, what, SOURCE, path, *arguments], capture_output=True, text=True,
-                          check=True)
-    return json.loads(done.stdout)
-
-
 def conversion_reproduces(network):
     """Whatever the number of threads: the bytes of the file, and so the root, are the same."""
     for precision, root in MODEL_ROOTS.items():
@@ -71,7 +53,7 @@ def perplexity_is_within_a_percent_of_float(network):
                                     "-json"))
         tokens = json.loads(dai_model("tokenize", MODEL, text))[:WINDOW * WINDOWS]
         expect_equal(ours["tokens"], len(tokens))
-        theirs = float_reference("perplexity", tokens, network.directory, f"--window={WINDOW}")
+        theirs = float_reference(SOURCE, "perplexity", tokens, network.directory, f"--window={WINDOW}")
         ratio = ours["perplexity"] / theirs["perplexity"]
         print(f"{text.name}: perplexity {ours['perplexity']:.4f}, float {theirs['perplexity']:.4f}, ratio {ratio:.4f}")
         assert ratio <= PERPLEXITY_RATIO_MAX, ratio
@@ -85,7 +67,7 @@ def answers_begin_as_the_float_model_s(network):
         prompts.append(json.loads(dai_model("tokenize", MODEL, path, "-chat")))
         answer = json.loads(dai_model("run", MODEL, f"-prompt={prompt}", f"-max-tokens={FIRST_TOKENS}", "-json"))
         ours.append(answer["tokens"])
-    theirs = float_reference("greedy", prompts, network.directory, f"--count={FIRST_TOKENS}")
+    theirs = float_reference(SOURCE, "greedy", prompts, network.directory, f"--count={FIRST_TOKENS}")
     equal = sum(a == b[:len(a)] for a, b in zip(ours, theirs))
     print(f"{equal} of {len(PROMPTS)} prompts begin with the float model's {FIRST_TOKENS} tokens")
     assert equal >= PROMPTS_EQUAL_MIN, equal

@@ -2,9 +2,9 @@
 
 #include <map>
 #include <string>
-#include <variant>
 #include <vector>
 
+#include "import/gguf_fields.h"
 #include "util/bytes.h"
 
 namespace daidd::import {
@@ -34,7 +34,7 @@ struct SmallBert {
     /// As vocab.txt writes them: a word, or "##" and how one goes on. The first four are special.
     std::vector<std::string> words{"[PAD]", "[UNK]",  "[CLS]", "[SEP]", "a",   "un",
                                    "##aff", "##able", "hello", ",",     "##b", "[unused0]"};
-    std::map<std::string, std::variant<uint32_t, float, std::string, bool>> fields;
+    GgufFields fields;
     std::map<std::string, Tensor> tensors;  ///< by GGUF's names
 };
 

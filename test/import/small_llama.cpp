@@ -115,16 +115,7 @@ void SmallLlama::set_tensor(const std::string& name, std::vector<uint64_t> dims,
 
 Bytes SmallLlama::file() const {
     GgufWriter writer;
-    for (const auto& [key, value] : fields) {
-        if (const auto* number = std::get_if<uint32_t>(&value)) {
-            writer.add_number(key, *number);
-        } else if (const auto* real = std::get_if<float>(&value)) {
-            writer.add_value(
-                key, {.type = GgufValueType::kF32, .numbers = {std::bit_cast<uint32_t>(*real)}, .texts = {}});
-        } else {
-            writer.add_text(key, std::get<std::string>(value));
-        }
-    }
+    add_fields(fields, writer);
     const Bytes words = vocabulary.file();
     const auto parsed = GgufFile::parse(words);
     for (const auto& field : parsed->fields()) writer.add_value(field.key, field.value);

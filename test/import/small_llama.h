@@ -2,8 +2,8 @@
 
 #include <map>
 #include <string>
-#include <variant>
 
+#include "import/gguf_fields.h"
 #include "inference/gguf.h"
 #include "inference/model.h"
 #include "inference/tokenizer_fixture.h"
@@ -43,7 +43,7 @@ struct SmallLlama {
     Shape shape;
     inference::SmallVocabulary vocabulary;
     /// u32, float or text.
-    std::map<std::string, std::variant<uint32_t, float, std::string>> fields;
+    GgufFields fields;
     std::map<std::string, Tensor> tensors;
 };
 

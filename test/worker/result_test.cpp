@@ -279,18 +279,7 @@ TEST(Worker, AnswersAnEvaluationForThePriceOfItsPromptAndNobodysUnitDiffers) {
     EXPECT_EQ(record->receipt.result, *compute_result(node.chain.models[0], job, 1));
 
     // About two in five units of the next C blocks run it.
-    bool sealed = false;
-    for (uint32_t i = 0; i < params.challenge_window && !sealed; ++i) {
-        const auto hashes = node.generate(1);
-        ASSERT_EQ(hashes.size(), 1u);
-        const auto block = node.chain.chain->snapshot()->read_block(hashes[0]);
-        sealed = block->seal.kind == uint8_t(work::Kind::kReceipt);
-        const auto parent = node.chain.chain->snapshot()->find_header(block->block.header.previous);
-        const auto verdict = node.worker->verifier().verify(*block, parent->beacon, node.height());
-        ASSERT_TRUE(verdict);
-        EXPECT_TRUE(verdict->identical());
-    }
-    EXPECT_TRUE(sealed);
+    node.expect_receipt_in_unit();
 }
 
 }  // namespace

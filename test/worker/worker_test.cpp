@@ -56,18 +56,7 @@ TEST(Worker, AnswersAJobThatIsThenDrawnAndSealed) {
     EXPECT_EQ(record->treasury_share + record->worker_share, record->cost);
 
     // The pool is full of this receipt, so about two in five units run it, within its C blocks.
-    bool sealed = false;
-    for (uint32_t i = 0; i < node.chain.params.challenge_window && !sealed; ++i) {
-        const auto hashes = node.generate(1);
-        ASSERT_EQ(hashes.size(), 1u);
-        const auto block = node.chain.chain->snapshot()->read_block(hashes[0]);
-        sealed = block->seal.kind == uint8_t(work::Kind::kReceipt);
-        const auto parent = node.chain.chain->snapshot()->find_header(block->block.header.previous);
-        const auto verdict = node.worker->verifier().verify(*block, parent->beacon, node.height());
-        ASSERT_TRUE(verdict);
-        EXPECT_TRUE(verdict->identical());
-    }
-    EXPECT_TRUE(sealed);
+    node.expect_receipt_in_unit();
 
     while (node.height() < record->height + node.chain.params.challenge_window) node.generate(1);
     const auto settled = ledger::find_receipt(*node.chain.chain->snapshot(), receipt);
