@@ -119,8 +119,9 @@ std::optional<EmbedError> Embedding::begin() {
     if (!source) return EmbedError::kNoFinalNorm;
     if (rest_.empty()) return EmbedError::kNoTokens;
     if (rest_.size() > model_.dimensions().context) return EmbedError::kTooLong;
-    decoding_ = std::make_unique<Decoding>(Pool{*source, model_.dimensions().dim},
-                                           inference::Sequence{model_, uint32_t(rest_.size())});
+    // Braces, for Clang 14 has no aggregates in parentheses.
+    decoding_.reset(new Decoding{.pool = Pool{*source, model_.dimensions().dim},
+                                 .sequence = inference::Sequence{model_, uint32_t(rest_.size())}});
     return std::nullopt;
 }
 
