@@ -6,6 +6,7 @@
 
 #include "inference/manifest.h"
 #include "inference/mined_kernels.h"
+#include "inference/sum_bounds.h"
 
 namespace daidd::inference {
 
@@ -78,26 +79,38 @@ void fold_slice(const Linear& linear, Backend backend, const CodeRows& codes, co
 /// The kernels of a backend that peels.
 struct MinedKernels {
     decltype(&mined_pack_avx512) pack;
+    decltype(&mined_noise_avx512) noise;
+    decltype(&largest_row_sum_avx512) largest_row_sum;
     decltype(&mined_tiles_avx512) tiles;
 };
 
 /// Nothing for a backend that folds beside the plain product.
 std::optional<MinedKernels> kernels_that_peel([[maybe_unused]] Backend backend) {
 #if defined(__x86_64__)
-    if (backend == Backend::kAmx) return MinedKernels{mined_pack_amx, mined_tiles_amx};
-    if (backend == Backend::kAvx512) return MinedKernels{mined_pack_avx512, mined_tiles_avx512};
+    if (backend == Backend::kAmx)
+        return MinedKernels{mined_pack_amx, mined_noise_amx, largest_row_sum_avx512, mined_tiles_amx};
+    if (backend == Backend::kAvx512)
+        return MinedKernels{mined_pack_avx512, mined_noise_avx512, largest_row_sum_avx512,
+                            mined_tiles_avx512};
 #endif
     return std::nullopt;
 }
 
+/// Whether all sums of both planes are int32, by their depth or by the codes.
+bool are_joined(const Linear& linear, const CodeRows& codes, const MinedKernels& kernels) {
+    if (codes.planes != 2 || is_narrow(2, linear.k)) return codes.planes == 2;
+    return kernels.largest_row_sum(codes.plane(0, 0).data(), codes.width, linear.k, codes.rows) <=
+           narrow_row_sum_max(linear.k);
+}
+
 /// Into memory of `scratch`.
-std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>& drawn,
+std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>& drawn, bool joined,
                                  const MinedKernels& kernels, Parallel& parallel, Scratch& scratch) {
     const uint32_t groups = codes.rows / kTile;
     size_t bytes = 0;
     std::vector<MinedRows> parts;
     for (const Drawn& d : drawn) {
-        parts.push_back({.id = d.id});
+        parts.push_back({.id = d.id, .joined_noise = joined});
         bytes += groups * (parts.back().rows_a_group() + parts.back().noise_a_group());
     }
     auto* memory = reinterpret_cast<int8_t*>(scratch.take_arena(bytes / sizeof(Scratch::Line)));
@@ -110,8 +123,12 @@ std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>
             for (uint32_t g = begin; g < end; ++g) {
                 const int8_t* const rows = codes.plane(g * kTile, drawn[p].plane).data();
                 kernels.pack(rows + part.id.slice.start, codes.width, part.id.slice.columns,
-                             drawn[p].noise_of(g).data(), part.id.step, part.noised + g * part.rows_a_group(),
-                             part.noise + g * part.noise_a_group());
+                             drawn[p].noise_of(g).data(), part.id.step,
+                             part.noised + g * part.rows_a_group());
+                if (joined && drawn[p].plane == 0) continue;
+                const int8_t* const high = joined ? drawn[p - drawn.size() / 2].noise_of(g).data() : nullptr;
+                kernels.noise(high, drawn[p].noise_of(g).data(), part.id.step,
+                              part.noise + g * part.noise_a_group());
             }
         });
     }
@@ -166,12 +183,14 @@ void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& cod
     };
     const uint32_t blocks = (linear.n + kPackColumns - 1) / kPackColumns;
     if (kernels && linear.n >= kTile && std::ranges::all_of(drawn, is_drawn)) {
+        const bool joined = are_joined(linear, codes, *kernels);
         mine_and_peel({.linear = linear,
                        .packed = *mined.packed,
                        .codes = codes,
-                       .parts = pack_rows(codes, drawn, *kernels, parallel, scratch[0]),
+                       .parts = pack_rows(codes, drawn, joined, *kernels, parallel, scratch[0]),
                        .fx = mined.fx,
-                       .y = y},
+                       .y = y,
+                       .joined = joined},
                       *kernels, drawer, parallel, scratch);
         const uint32_t tiles = linear.n / kTile;
         if (y != nullptr && tiles < blocks) plain(tiles, blocks - tiles);

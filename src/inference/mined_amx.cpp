@@ -11,6 +11,8 @@ namespace {
 
 using amx::add_products;
 using avx512::Cells;
+using avx512::Ending;
+using avx512::kPlaneBits;
 using avx512::load;
 using avx512::Made;
 using avx512::Steps;
@@ -77,6 +79,13 @@ void load_sums(const Cells* sums) {
 }
 
 template <uint32_t G>
+void add_sums(const Cells* sums, Cells* clean) {
+    for (size_t i = 0; i < G * kTile; ++i) {
+        store(clean[i], _mm512_add_epi32(load(clean[i]), load(sums[i])));
+    }
+}
+
+template <uint32_t G>
 void store_sums(Cells* sums) {
     amx::store<0>(sums, sizeof(Cells));
     if constexpr (G > 1) {
@@ -86,15 +95,13 @@ void store_sums(Cells* sums) {
     }
 }
 
-/// T of G groups after some steps; `rows` begins at the first of them. A step's sums are folded while the
-/// next step's are multiplied: loads that follow a tile's store at once would wait for it.
+/// T of G groups after some steps goes to `last`; `rows` begins at the first of the steps. A step's sums are
+/// folded while the next step's are multiplied: loads that follow a tile's store at once would wait for it.
 template <uint32_t G>
 __attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t* rows, size_t rows_a_group,
-                                                 Steps steps, const Made& made) {
+                                                 Steps steps, const Made& made, Cells* last) {
     alignas(64) Cells turns[2][kGroupLines];
-    const auto sums_after = [&](uint32_t step) {
-        return step + 1 == steps.end ? made.sums : turns[step % 2];
-    };
+    const auto sums_after = [&](uint32_t step) { return step + 1 == steps.end ? last : turns[step % 2]; };
     const auto fold_step = [&](uint32_t step) {
         for (uint32_t g = 0; g < G; ++g) {
             store(made.folds[size_t{g} * tile.steps + step], fold(sums_after(step) + size_t{g} * kTile));
@@ -127,47 +134,57 @@ __attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t*
     fold_step(steps.end - 1);
 }
 
-constexpr size_t kPeelLines = size_t{kPlanesOfPeel} * kTile;
+/// E·X of one group in powers of 128: [i] is to be multiplied by 128 to the power of i.
+struct NoiseProducts {
+    static constexpr uint32_t kPowersMax = 3;
+    Cells at[kPowersMax][kTile];
+};
 
-/// E·X of one group, high plane then low, in tiles First and First + 1.
-template <int First>
-void multiply_noise(const Tile& tile, const int8_t* noise, Cells* products) {
-    constexpr int kNoise = First == 0 ? 6 : 7;
-    amx::zero<First>(), amx::zero<First + 1>();
+/// kJoined: E is 128 · high + low as well, all columns of low first.
+template <bool kJoined>
+void multiply_noise(const Tile& tile, const int8_t* noise, NoiseProducts& products) {
     const size_t plane_bytes = size_t{tile.step} * kTile;
+    const int8_t *const high_x = tile.peel, *const low_x = tile.peel + plane_bytes;
+    amx::zero<0>(), amx::zero<1>(), amx::zero<2>();
     for (uint32_t t = 0; t < tile.step; t += tile.depth) {
-        amx::load<kNoise>(noise + size_t{t} * kTile, sizeof(Cells));
-        amx::load<4>(tile.peel + t, tile.step);
-        add_products<First, 4, kNoise>();
-        amx::load<5>(tile.peel + plane_bytes + t, tile.step);
-        add_products<First + 1, 5, kNoise>();
+        amx::load<4>(low_x + t, tile.step);
+        amx::load<5>(high_x + t, tile.step);
+        amx::load<6>(noise + size_t{t} * kTile, sizeof(Cells));
+        add_products<0, 4, 6>();
+        add_products<1, 5, 6>();
+        if constexpr (kJoined) {
+            amx::load<7>(noise + plane_bytes + size_t{t} * kTile, sizeof(Cells));
+            add_products<2, 5, 7>();
+            add_products<1, 4, 7>();
+        }
     }
-    amx::store<First>(products, sizeof(Cells));
-    amx::store<First + 1>(products + kTile, sizeof(Cells));
+    amx::store<0>(products.at[0], sizeof(Cells));
+    amx::store<1>(products.at[1], sizeof(Cells));
+    if constexpr (kJoined) amx::store<2>(products.at[2], sizeof(Cells));
 }
 
-/// The clean sums of one group: T − E·X.
-void subtract(const Cells* sums, const Cells* products, bool first_slice, Cells* clean) {
-    for (uint32_t v = 0; v < kTile; ++v) {
-        __m512i x = _mm512_sub_epi32(load(sums[v]), _mm512_slli_epi32(load(products[v]), 7));
-        x = _mm512_sub_epi32(x, load(products[kTile + v]));
-        store(clean[v], first_slice ? x : _mm512_add_epi32(x, load(clean[v])));
-    }
-}
-
-/// The same of G groups: all are multiplied before the first is subtracted, as for multiply_and_fold().
-template <uint32_t G>
+/// The clean sums of G groups. All are multiplied before the first is subtracted, as for multiply_and_fold().
+template <uint32_t G, bool kJoined>
 __attribute__((noinline)) void peel(const Tile& tile, const int8_t* noise, size_t noise_a_group,
-                                    const Cells* sums, bool first_slice, Cells* clean) {
-    alignas(64) Cells products[G * kPeelLines];
-    multiply_noise<0>(tile, noise, products);
-    if constexpr (G > 1) {
-        multiply_noise<2>(tile, noise + noise_a_group, products + kPeelLines);
-        multiply_noise<0>(tile, noise + 2 * noise_a_group, products + 2 * kPeelLines);
-        multiply_noise<2>(tile, noise + 3 * noise_a_group, products + 3 * kPeelLines);
-    }
+                                    const Made& made) {
+    alignas(64) NoiseProducts products[G];
+    for (uint32_t g = 0; g < G; ++g) multiply_noise<kJoined>(tile, noise + g * noise_a_group, products[g]);
+    const bool adds = made.ending != Ending::kClean;
+    const __m128i bits = _mm_cvtsi32_si128(made.ending == Ending::kJoined ? kPlaneBits : 0);
     for (size_t g = 0; g < G; ++g) {
-        subtract(sums + g * kTile, products + g * kPeelLines, first_slice, clean + g * kTile);
+        const Cells* const sums = made.sums + g * kTile;
+        Cells* const clean = made.clean + g * kTile;
+        const auto& power = products[g].at;
+        for (uint32_t v = 0; v < kTile; ++v) {
+            __m512i noises = load(power[1][v]);
+            if constexpr (kJoined) {
+                noises = _mm512_add_epi32(noises, _mm512_slli_epi32(load(power[2][v]), kPlaneBits));
+            }
+            noises = _mm512_add_epi32(load(power[0][v]), _mm512_slli_epi32(noises, kPlaneBits));
+            __m512i x = _mm512_sub_epi32(load(sums[v]), noises);
+            if (adds) x = _mm512_add_epi32(x, _mm512_sll_epi32(load(clean[v]), bits));
+            store(clean[v], x);
+        }
     }
 }
 
@@ -194,27 +211,38 @@ struct Kernel {
     }
 
     void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, Steps steps,
-              bool first_slice, const Made& made) {
+              const Made& made) {
         if (depth != tile.depth) {
             configuration.reset();
             configuration.emplace(depth = tile.depth);
         }
         if (count == 1) {
-            mine<1>(tile, part, group, steps, first_slice, made);
+            mine<1>(tile, part, group, steps, made);
         } else {
-            mine<kGroupsAtOnce>(tile, part, group, steps, first_slice, made);
+            mine<kGroupsAtOnce>(tile, part, group, steps, made);
         }
     }
 
     template <uint32_t G>
-    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, Steps steps, bool first_slice,
-                     const Made& made) {
+    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, Steps steps, const Made& made) {
         const size_t rows_a_group = part.rows_a_group(), noise_a_group = part.noise_a_group();
         const int8_t* const rows =
             part.noised + group * rows_a_group + size_t{steps.begin} * tile.step * kTile;
-        multiply_and_fold<G>(tile, rows, rows_a_group, steps, made);
-        if (made.clean == nullptr || steps.end < tile.steps) return;
-        peel<G>(tile, part.noise + group * noise_a_group, noise_a_group, made.sums, first_slice, made.clean);
+        const bool ends = steps.end == tile.steps;
+        Cells* const last = ends && made.ending == Ending::kKept ? made.clean : made.sums;
+        multiply_and_fold<G>(tile, rows, rows_a_group, steps, made, last);
+        if (!ends) return;
+        const int8_t* const noise = part.noise + group * noise_a_group;
+        switch (made.ending) {
+        case Ending::kNone:
+        case Ending::kKept: return;
+        case Ending::kSummed: return add_sums<G>(made.sums, made.clean);
+        case Ending::kJoined:
+        case Ending::kClean:
+        case Ending::kAdded:
+            return part.joined_noise ? peel<G, true>(tile, noise, noise_a_group, made)
+                                     : peel<G, false>(tile, noise, noise_a_group, made);
+        }
     }
 
     uint32_t depth = 0;
@@ -224,9 +252,15 @@ struct Kernel {
 }  // namespace
 
 void mined_pack_amx(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
-                    int8_t* noised_out, int8_t* noise_out) {
-    avx512::pack_noised(codes, stride, columns, noise, r, 0, noised_out);
-    avx512::pack_cells(noise, r, r, noise_out, [](uint32_t, uint32_t, __m512i x) { return x; });
+                    int8_t* out) {
+    avx512::pack_noised(codes, stride, columns, noise, r, 0, out);
+}
+
+/// Low plane first.
+void mined_noise_amx(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out) {
+    const auto as_it_is = [](uint32_t, uint32_t, __m512i x) { return x; };
+    avx512::pack_cells(low, r, r, out, as_it_is);
+    if (high != nullptr) avx512::pack_cells(high, r, r, out + size_t{r} * kTile, as_it_is);
 }
 
 void mined_tiles_amx(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,

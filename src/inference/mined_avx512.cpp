@@ -14,6 +14,8 @@ using PairCells = int32_t[kTile][kPairs];
 // sums of one step still hide the time that a product takes.
 constexpr uint32_t kGroupsAtOnce = 3;
 constexpr uint32_t kHalf = kTile / 2;
+// Cells that are multiplied without a look at their number; the shortest step has two.
+constexpr uint32_t kCellsMost = 4, kCellsLeast = 2;
 
 inline __attribute__((always_inline)) void add_pair_products(__m512i& sum, __m512i noise, __m512i pairs) {
     asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(noise), "v"(pairs));
@@ -35,9 +37,9 @@ inline __attribute__((always_inline)) void fold_half(const __m512i* s, Cells& fo
 
 /// G groups by the left or the right half of the columns; the left half comes first. Lane u of
 /// sum[8g + v] is T[u][v] of group g. Inlined into more code its sums would not stay in registers.
-template <uint32_t G, bool kRight>
+template <uint32_t G, bool kRight, uint32_t kCells>
 __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part, uint32_t group, Steps steps,
-                                         bool first_slice, const Made& made) {
+                                         const Made& made) {
     constexpr uint32_t kFirst = kRight ? kHalf : 0;
     const size_t rows_a_group = part.rows_a_group(), noise_a_group = part.noise_a_group();
     const size_t first = size_t{steps.begin} * tile.cells_a_step;
@@ -58,10 +60,11 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
                 sum[g * kHalf + v] = _mm512_sub_epi32(sum[g * kHalf + v], excess);
             }
         }
-        // Steps are whole pairs of cells; what counts the cells takes issue slots from what multiplies them.
-        for (uint32_t i = 0; i < tile.cells_a_step; i += 2) {
-#pragma GCC unroll 2
-            for (uint32_t cell = 0; cell < 2; ++cell, weights += kTile, rows += sizeof(Cells)) {
+        // What counts the cells takes issue slots from what multiplies them, and the end of a long loop is
+        // foreseen by no processor.
+        for (uint32_t i = 0; i < tile.cells_a_step; i += kCells) {
+#pragma GCC unroll 4
+            for (uint32_t cell = 0; cell < kCells; ++cell, weights += kTile, rows += sizeof(Cells)) {
                 __m512i codes[G];
 #pragma GCC unroll 3
                 for (uint32_t g = 0; g < G; ++g) codes[g] = load(rows + g * rows_a_group);
@@ -83,9 +86,22 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
         for (uint32_t i = 0; i < G * kHalf; ++i) store(kept(i), sum[i]);
         return;
     }
-    if (made.clean == nullptr) return;
+    if (made.ending == Ending::kNone) return;
+    const auto clean = [&made](uint32_t i) -> Cells& {
+        return made.clean[i / kHalf * kTile + kFirst + i % kHalf];
+    };
+    if (made.ending != Ending::kKept && made.ending != Ending::kClean) {
+        const __m128i bits = _mm_cvtsi32_si128(made.ending == Ending::kJoined ? kPlaneBits : 0);
+#pragma GCC unroll 24
+        for (uint32_t i = 0; i < G * kHalf; ++i) {
+            sum[i] = _mm512_add_epi32(sum[i], _mm512_sll_epi32(load(clean(i)), bits));
+        }
+    }
+    // Without noise of its own, a part of two joined planes takes no turn of this loop.
+    const bool peels = made.ending != Ending::kKept && made.ending != Ending::kSummed;
+    const uint32_t cells = peels ? tile.cells_a_step * kPairs : 0;
     const int8_t* noise = part.noise + group * noise_a_group;
-    for (uint32_t i = 0; i < tile.cells_a_step * kPairs; ++i, noise += sizeof(Cells)) {
+    for (uint32_t i = 0; i < cells; ++i, noise += sizeof(Cells)) {
         __m512i minus_e[G];
 #pragma GCC unroll 3
         for (uint32_t g = 0; g < G; ++g) minus_e[g] = load(noise + g * noise_a_group);
@@ -97,15 +113,8 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
             for (uint32_t g = 0; g < G; ++g) add_pair_products(sum[g * kHalf + v], minus_e[g], pair);
         }
     }
-#pragma GCC unroll 3
-    for (uint32_t g = 0; g < G; ++g) {
-#pragma GCC unroll 8
-        for (uint32_t v = 0; v < kHalf; ++v) {
-            Cells& clean = made.clean[g * kTile + kFirst + v];
-            const __m512i x = sum[g * kHalf + v];
-            store(clean, first_slice ? x : _mm512_add_epi32(x, load(clean)));
-        }
-    }
+#pragma GCC unroll 24
+    for (uint32_t i = 0; i < G * kHalf; ++i) store(clean(i), sum[i]);
 }
 
 struct Kernel {
@@ -134,27 +143,61 @@ struct Kernel {
     }
 
     void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, Steps steps,
-              bool first_slice, const Made& made) const {
-        constexpr decltype(&mine_half<1, false>) kLeft[] = {mine_half<1, false>, mine_half<2, false>,
-                                                            mine_half<3, false>};
-        constexpr decltype(&mine_half<1, true>) kRight[] = {mine_half<1, true>, mine_half<2, true>,
-                                                            mine_half<3, true>};
-        kLeft[count - 1](tile, part, group, steps, first_slice, made);
-        kRight[count - 1](tile, part, group, steps, first_slice, made);
+              const Made& made) const {
+        if (tile.cells_a_step % kCellsMost == 0) {
+            mine<kCellsMost>(tile, part, group, count, steps, made);
+        } else {
+            mine<kCellsLeast>(tile, part, group, count, steps, made);
+        }
+    }
+
+    template <uint32_t kCells>
+    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, Steps steps,
+                     const Made& made) {
+        using Half = decltype(&mine_half<1, false, kCells>);
+        constexpr Half kLeft[] = {mine_half<1, false, kCells>, mine_half<2, false, kCells>,
+                                  mine_half<3, false, kCells>};
+        constexpr Half kRight[] = {mine_half<1, true, kCells>, mine_half<2, true, kCells>,
+                                   mine_half<3, true, kCells>};
+        kLeft[count - 1](tile, part, group, steps, made);
+        kRight[count - 1](tile, part, group, steps, made);
     }
 };
 
 }  // namespace
 
 void mined_pack_avx512(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
-                       int8_t* noised_out, int8_t* noise_out) {
-    pack_noised(codes, stride, columns, noise, r, kUnsigned, noised_out);
+                       int8_t* out) {
+    pack_noised(codes, stride, columns, noise, r, kUnsigned, out);
+}
+
+/// −(128 · high + low) in 16 bits, two columns of every row together.
+void mined_noise_avx512(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out) {
     for (uint32_t u = 0; u < kTile; ++u) {
-        for (uint32_t t = 0; t < r; t += 2) {
-            const int16_t pair[] = {int16_t(-noise[u * r + t]), int16_t(-noise[u * r + t + 1])};
-            std::memcpy(noise_out + size_t{t} * 2 * kTile + size_t{u} * sizeof pair, pair, sizeof pair);
+        for (uint32_t t = 0; t < r; t += kPairs) {
+            int16_t pair[kPairs];
+            for (uint32_t i = 0; i < kPairs; ++i) {
+                const uint32_t at = u * r + t + i;
+                pair[i] = int16_t(-(high == nullptr ? 0 : 128 * high[at]) - low[at]);
+            }
+            std::memcpy(out + size_t{t} * kPairs * kTile + size_t{u} * sizeof pair, pair, sizeof pair);
         }
     }
+}
+
+int64_t largest_row_sum_avx512(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows) {
+    int64_t most = 0;
+    for (uint32_t u = 0; u < rows; ++u, codes += stride) {
+        __m512i sums = _mm512_setzero_si512();
+        for (uint32_t t = 0; t < columns; t += sizeof sums) {
+            const uint32_t left = columns - t;
+            const __mmask64 mask = left >= sizeof sums ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
+            const __m512i sizes = _mm512_abs_epi8(_mm512_maskz_loadu_epi8(mask, codes + t));
+            sums = _mm512_add_epi64(sums, _mm512_sad_epu8(sizes, _mm512_setzero_si512()));
+        }
+        most = std::max<int64_t>(most, _mm512_reduce_add_epi64(sums));
+    }
+    return most;
 }
 
 void mined_tiles_avx512(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,

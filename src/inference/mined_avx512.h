@@ -27,22 +27,19 @@ inline void pack_noised(const int8_t* codes, size_t stride, uint32_t columns, co
 }
 
 /// The outputs of one group from its clean sums: lane u of [v] is that of row u and column v. `low` is null
-/// for one plane; `turned` is memory for both.
+/// for one plane and for two joined; `turned` is memory for both.
 inline void put_turned(const OutputBlock& outputs, const Scale* factors, const Cells* high, const Cells* low,
-                       Cells* turned, int32_t* y) {
-    __m512i x[kTile];
-    const bool joined = low != nullptr && outputs.is_narrow();
+                       bool joined, Cells* turned, int32_t* y) {
+    const auto turn = [](const Cells* sums, Cells* to) {
+        __m512i x[kTile];
 #pragma GCC unroll 16
-    for (uint32_t v = 0; v < kTile; ++v) {
-        x[v] = load(high[v]);
-        if (joined) x[v] = _mm512_add_epi32(_mm512_slli_epi32(x[v], 7), load(low[v]));
-    }
-    transpose(x, turned);
+        for (uint32_t v = 0; v < kTile; ++v) x[v] = load(sums[v]);
+        transpose(x, to);
+    };
+    turn(high, turned);
     if (joined) return outputs.put_joined(kTile, factors, turned[0], kTile, y);
     if (low == nullptr) return outputs.put(kTile, factors, turned[0], nullptr, kTile, y);
-#pragma GCC unroll 16
-    for (uint32_t v = 0; v < kTile; ++v) x[v] = load(low[v]);
-    transpose(x, turned + kTile);
+    turn(low, turned + kTile);
     outputs.put(kTile, factors, turned[0], turned[kTile], kTile, y);
 }
 
@@ -51,11 +48,24 @@ struct Steps {
     uint32_t begin, end;
 };
 
+inline constexpr int kPlaneBits = 7;  // a high plane's numbers count 128 times
+
+/// What becomes of T after a slice's last step.
+enum class Ending : uint8_t {
+    kNone,    // no outputs are wanted
+    kKept,    // clean = T, of the first of two joined planes
+    kSummed,  // clean += T, of its other slices
+    kJoined,  // clean = 128 · clean + T − E·X, of the second; E is that of both
+    kClean,   // clean = T − E·X
+    kAdded,   // clean += T − E·X
+};
+
 /// Where a kernel leaves what it made of consecutive groups with one tile.
 struct Made {
     Cells* sums;   // a group: T after the steps so far, lane u of [v] that of row u and column v
     Cells* folds;  // a group, a step: lane u to be turned by u and XORed with the others
-    Cells* clean;  // a group: the clean sums likewise, added up over slices; or null
+    Cells* clean;  // a group: the clean sums likewise
+    Ending ending;
 };
 
 }  // namespace daidd::inference::avx512

@@ -46,21 +46,20 @@ public:
              int32_t* y) const {
         if (low == nullptr) {
             put_rows<Sum::kOnePlane>(rows, factors, high, low, stride, y);
-        } else if (is_narrow()) {
+        } else if (is_narrow(2, linear_.k)) {
             put_rows<Sum::kNarrow>(rows, factors, high, low, stride, y);
         } else {
             put_rows<Sum::kWide>(rows, factors, high, low, stride, y);
         }
     }
 
-    /// The same of 128 · high + low, which fits into an int32. Requires is_narrow().
+    /// The same of 128 · high + low. Requires is_narrow(2, k).
     void put_joined(uint32_t rows, const Scale* factors, const int32_t* sums, size_t stride,
                     int32_t* y) const {
         put_rows<Sum::kJoined>(rows, factors, sums, nullptr, stride, y);
     }
 
     uint32_t column() const { return column_; }
-    bool is_narrow() const { return sum_max(2, linear_.k) <= INT32_MAX; }
 
 private:
     static constexpr int32_t kFactorBits = 14, kMwBits = 10;  // a factor's mantissa and mw are smaller

@@ -2,6 +2,7 @@
 
 #include "inference/kernels.h"
 #include "inference/lanes_avx512.h"
+#include "inference/sum_bounds.h"
 
 // The sums of a product times their multipliers. Only *_avx512.cpp and *_amx.cpp include this.
 namespace daidd::inference::avx512 {
@@ -12,11 +13,6 @@ enum class Sum : uint8_t { kOnePlane, kNarrow, kJoined, kWide };
 struct Halves {
     __m512i even, odds;
 };
-
-/// Planes of −64 make 128 · −64 − 64.
-inline int64_t sum_max(uint32_t planes, uint32_t depth) {
-    return int64_t{planes == 1 ? 64 : 128 * 64 + 64} * 128 * depth;  // < 2^36
-}
 
 /// Odd lanes where the even ones were.
 inline __m512i swap(__m512i v) { return _mm512_shuffle_epi32(v, _MM_PERM_CDAB); }

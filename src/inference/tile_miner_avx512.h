@@ -12,7 +12,7 @@ namespace daidd::inference::avx512 {
 ///     prepared_lines(steps): cells that prepare() fills
 ///     groups_together(left): how many of the groups that are left go together
 ///     Tile prepare(product, part, tile, lines): what the weights of one slice give, once for all groups
-///     void mine(tile, part, group, count, steps, first_slice, made): after the last step also the clean sums
+///     void mine(tile, part, group, count, steps, made): after the last step also the clean sums
 template <class Kernel>
 class TileMiner {
 public:
@@ -25,14 +25,15 @@ public:
           groups_{groups},
           words_{words},
           parts_{product.parts.size()},
-          slices_{parts_ / product.codes.planes} {
+          slices_{parts_ / product.codes.planes},
+          clean_planes_{product.joined ? 1 : product.codes.planes} {
         uint32_t steps_max = 0;
         for (const MinedRows& part : product.parts) {
             steps_max = std::max(steps_max, part.steps());
             words_a_tile_ += size_t{groups} * part.steps();
         }
         const size_t prepared = Kernel::prepared_lines(steps_max);
-        tile_lines_ = (1 + product.codes.planes) * kGroupLines + size_t{Kernel::kGroupsAtOnce} * steps_max;
+        tile_lines_ = (1 + clean_planes_) * kGroupLines + size_t{Kernel::kGroupsAtOnce} * steps_max;
         auto* lines = reinterpret_cast<Cells*>(
             scratch.take_lines(count_ * (slices_ * prepared + tile_lines_) + size_t{2} * kTile));
         for (uint32_t tile = 0; tile < count_; ++tile) {
@@ -60,7 +61,7 @@ private:
 
     Cells* sums_of(uint32_t tile) { return made_ + tile * tile_lines_; }
     Cells* clean_of(uint32_t tile) { return sums_of(tile) + kGroupLines; }
-    Cells* folds_of(uint32_t tile) { return clean_of(tile) + product_.codes.planes * kGroupLines; }
+    Cells* folds_of(uint32_t tile) { return clean_of(tile) + clean_planes_ * kGroupLines; }
 
     void mine_part(size_t p, uint32_t g, uint32_t together) {
         const MinedRows& part = product_.parts[p];
@@ -76,10 +77,17 @@ private:
     }
 
     void mine(uint32_t tile, size_t p, uint32_t g, uint32_t together, Steps steps) {
-        const Made made{sums_of(tile), folds_of(tile),
-                        product_.y == nullptr ? nullptr : clean_of(tile) + p / slices_ * kGroupLines};
+        Cells* const clean = clean_of(tile) + (product_.joined ? 0 : p / slices_ * kGroupLines);
         kernel_.mine(tiles_[tile][p % slices_], product_.parts[p], first_ + g, together, steps,
-                     p % slices_ == 0, made);
+                     {sums_of(tile), folds_of(tile), clean, ending_of(p)});
+    }
+
+    Ending ending_of(size_t p) const {
+        if (product_.y == nullptr) return Ending::kNone;
+        const bool first_slice = p % slices_ == 0;
+        if (!product_.joined) return first_slice ? Ending::kClean : Ending::kAdded;
+        if (p < slices_) return first_slice ? Ending::kKept : Ending::kSummed;
+        return first_slice ? Ending::kJoined : Ending::kAdded;
     }
 
     void write_words(uint32_t tile, size_t p, uint32_t g, uint32_t together) {
@@ -100,7 +108,7 @@ private:
             const uint32_t row = (first_ + g + i) * kTile;
             const Cells* const high = clean_of(tile) + size_t{i} * kTile;
             put_turned(outputs, &product_.codes.factors[row], high,
-                       product_.codes.planes == 2 ? high + kGroupLines : nullptr, turned_,
+                       clean_planes_ == 2 ? high + kGroupLines : nullptr, product_.joined, turned_,
                        product_.y + size_t{row} * product_.linear.n + outputs.column());
         }
     }
@@ -109,6 +117,7 @@ private:
     const uint32_t begin_, count_, first_, groups_;  // tiles, groups
     uint32_t* const words_;
     const size_t parts_, slices_;
+    const uint32_t clean_planes_;
     size_t words_a_tile_ = 0, tile_lines_ = 0;
     typename Kernel::Tile tiles_[kTilesAtOnce][kDepthMax / kSliceColumns];
     Cells* turned_;  // memory of put()

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "inference/random.h"
+#include "inference/sum_bounds.h"
 
 namespace daidd::inference {
 namespace {
@@ -110,8 +111,9 @@ TEST_P(MinedProducts, GiveTheFoldsOfTheirNoiseAndTheCleanOutputs) {
     };
     // Every step; slices of their own, with and without tickets; outputs that fill no tile; more tiles than
     // go together; rows of one block of columns, of some and of a part.
-    const Case cases[] = {{32, 64},   {48, 120},  {16, 256}, {33, 576}, {40, 1536}, {16, 4096},  {17, 4224},
-                          {32, 8192}, {24, 4100}, {15, 576}, {16, 20},  {165, 960}, {134, 1024}, {165, 1088}};
+    const Case cases[] = {{32, 64},   {48, 120},  {16, 256},   {33, 576},  {40, 1536}, {16, 4096},
+                          {17, 4224}, {32, 8192}, {24, 4100},  {15, 576},  {16, 20},   {16, 1984},
+                          {16, 2048}, {165, 960}, {134, 1024}, {165, 1088}};
     Random random{77};
     for (const auto& [n, k] : cases) {
         for (const uint32_t planes : {1u, 2u}) {
@@ -137,6 +139,38 @@ TEST_P(MinedProducts, GiveTheFoldsOfTheirNoiseAndTheCleanOutputs) {
                              scratch, nullptr);
                 ASSERT_EQ(again.words, expected_words(product, again, 7)) << "folds alone";
             }
+        }
+    }
+}
+
+/// Up to the limit both planes are peeled together, and every sum is as large as it can be.
+TEST_P(MinedProducts, GiveTheCleanOutputsAtTheLimitOfNarrowRowsAndOnePast) {
+    Random random{78};
+    for (const uint32_t k : {4096u, 8192u}) {
+        for (const int past : {0, 1}) {
+            Product product{random, 16, k, 16, 2};
+            std::fill(product.weights.begin(), product.weights.end(), int8_t{127});
+            for (uint32_t row = 0; row < 16; ++row) {
+                auto left = narrow_row_sum_max(k) + (row == 15 ? past : 0);
+                for (int8_t& high : product.codes.plane(row, 0)) {
+                    const auto size = std::min<int64_t>(left, 64);
+                    high = int8_t(-size);
+                    left -= size;
+                }
+                EXPECT_EQ(left, 0);
+                std::ranges::fill(product.codes.plane(row, 1), int8_t{-64});
+            }
+            const PackedLinear packed = pack_linear(product.linear);
+            Recorder recorder{1, k, -1};
+            Parallel parallel{1};
+            std::vector<Scratch> scratch(1);
+            std::vector<int32_t> y(size_t{16} * 16, -1), clean(y.size());
+            mined_linear({product.linear, &packed, 7, 14}, GetParam(), product.codes, recorder, parallel,
+                         scratch, y.data());
+            kernels_of(Backend::kScalar)
+                .linear(product.linear, nullptr, product.codes, 0, 1, 14, clean.data(), scratch[0]);
+            EXPECT_EQ(y, clean) << "k " << k << " past " << past;
+            EXPECT_EQ(recorder.words, expected_words(product, recorder, 7));
         }
     }
 }
