@@ -35,57 +35,12 @@ inline __attribute__((always_inline)) void fold_half(const __m512i* s, Cells& fo
     store(fold, kRight ? xor3(seven, s[7], load(fold)) : _mm512_xor_si512(seven, s[7]));
 }
 
-/// G groups by the left or the right half of the columns; the left half comes first. Lane u of
-/// sum[8g + v] is T[u][v] of group g. Inlined into more code its sums would not stay in registers.
-template <uint32_t G, bool kRight, uint32_t kCells>
-__attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part, uint32_t group, Steps steps,
-                                         const Made& made) {
+/// T becomes the clean sums, as the ending wants it.
+template <uint32_t G, bool kRight>
+inline __attribute__((always_inline)) void end_half(const Tile& tile, const MinedRows& part, uint32_t group,
+                                                    const Made& made, __m512i* sum) {
     constexpr uint32_t kFirst = kRight ? kHalf : 0;
-    const size_t rows_a_group = part.rows_a_group(), noise_a_group = part.noise_a_group();
-    const size_t first = size_t{steps.begin} * tile.cells_a_step;
-    const int8_t* rows = part.noised + group * rows_a_group + first * sizeof(Cells);
-    const int32_t* weights = &tile.weights[first][kFirst];
-    __m512i sum[G * kHalf];
-    const auto kept = [&made](uint32_t i) { return made.sums[i / kHalf * kTile + kFirst + i % kHalf]; };
-#pragma GCC unroll 24
-    for (uint32_t i = 0; i < G * kHalf; ++i) {
-        sum[i] = steps.begin == 0 ? _mm512_setzero_si512() : load(kept(i));
-    }
-    for (uint32_t step = steps.begin; step < steps.end; ++step) {
-#pragma GCC unroll 8
-        for (uint32_t v = 0; v < kHalf; ++v) {
-            const __m512i excess = _mm512_set1_epi32(tile.excess[step][kFirst + v]);
-#pragma GCC unroll 3
-            for (uint32_t g = 0; g < G; ++g) {
-                sum[g * kHalf + v] = _mm512_sub_epi32(sum[g * kHalf + v], excess);
-            }
-        }
-        // What counts the cells takes issue slots from what multiplies them, and the end of a long loop is
-        // foreseen by no processor.
-        for (uint32_t i = 0; i < tile.cells_a_step; i += kCells) {
-#pragma GCC unroll 4
-            for (uint32_t cell = 0; cell < kCells; ++cell, weights += kTile, rows += sizeof(Cells)) {
-                __m512i codes[G];
-#pragma GCC unroll 3
-                for (uint32_t g = 0; g < G; ++g) codes[g] = load(rows + g * rows_a_group);
-#pragma GCC unroll 8
-                for (uint32_t v = 0; v < kHalf; ++v) {
-                    const __m512i four = _mm512_set1_epi32(weights[v]);
-#pragma GCC unroll 3
-                    for (uint32_t g = 0; g < G; ++g) add_products(sum[g * kHalf + v], codes[g], four);
-                }
-            }
-        }
-#pragma GCC unroll 3
-        for (uint32_t g = 0; g < G; ++g) {
-            fold_half<kRight>(sum + g * kHalf, made.folds[size_t{g} * tile.steps + step]);
-        }
-    }
-    if (steps.end < tile.steps) {
-#pragma GCC unroll 24
-        for (uint32_t i = 0; i < G * kHalf; ++i) store(kept(i), sum[i]);
-        return;
-    }
+    const size_t noise_a_group = part.noise_a_group();
     if (made.ending == Ending::kNone) return;
     const auto clean = [&made](uint32_t i) -> Cells& {
         return made.clean[i / kHalf * kTile + kFirst + i % kHalf];
@@ -115,6 +70,59 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
     }
 #pragma GCC unroll 24
     for (uint32_t i = 0; i < G * kHalf; ++i) store(clean(i), sum[i]);
+}
+
+/// G groups by the left or the right half of the columns; the left half comes first. Lane u of
+/// sum[8g + v] is T[u][v] of group g. Inlined into more code its sums would not stay in registers.
+template <uint32_t G, bool kRight, uint32_t kCells>
+__attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part, uint32_t group, Steps steps,
+                                         const Made& made) {
+    constexpr uint32_t kFirst = kRight ? kHalf : 0;
+    const size_t rows_a_group = part.rows_a_group();
+    const size_t first = size_t{steps.begin} * tile.cells_a_step;
+    const int8_t* rows = part.noised + group * rows_a_group + first * sizeof(Cells);
+    const int32_t* weights = &tile.weights[first][kFirst];
+    __m512i sum[G * kHalf];
+    const auto kept = [&made](uint32_t i) { return made.sums[i / kHalf * kTile + kFirst + i % kHalf]; };
+#pragma GCC unroll 24
+    for (uint32_t i = 0; i < G * kHalf; ++i) {
+        sum[i] = steps.begin == 0 ? _mm512_setzero_si512() : load(kept(i));
+    }
+    for (uint32_t step = steps.begin; step < steps.end; ++step) {
+#pragma GCC unroll 8
+        for (uint32_t v = 0; v < kHalf; ++v) {
+            const __m512i excess = _mm512_set1_epi32(tile.excess[step][kFirst + v]);
+#pragma GCC unroll 3
+            for (uint32_t g = 0; g < G; ++g) {
+                sum[g * kHalf + v] = _mm512_sub_epi32(sum[g * kHalf + v], excess);
+            }
+        }
+        // What counts the cells takes issue slots from what multiplies them.
+        for (uint32_t i = 0; i < tile.cells_a_step; i += kCells) {
+#pragma GCC unroll 4
+            for (uint32_t cell = 0; cell < kCells; ++cell, weights += kTile, rows += sizeof(Cells)) {
+                __m512i codes[G];
+#pragma GCC unroll 3
+                for (uint32_t g = 0; g < G; ++g) codes[g] = load(rows + g * rows_a_group);
+#pragma GCC unroll 8
+                for (uint32_t v = 0; v < kHalf; ++v) {
+                    const __m512i four = _mm512_set1_epi32(weights[v]);
+#pragma GCC unroll 3
+                    for (uint32_t g = 0; g < G; ++g) add_products(sum[g * kHalf + v], codes[g], four);
+                }
+            }
+        }
+#pragma GCC unroll 3
+        for (uint32_t g = 0; g < G; ++g) {
+            fold_half<kRight>(sum + g * kHalf, made.folds[size_t{g} * tile.steps + step]);
+        }
+    }
+    if (steps.end < tile.steps) {
+#pragma GCC unroll 24
+        for (uint32_t i = 0; i < G * kHalf; ++i) store(kept(i), sum[i]);
+        return;
+    }
+    end_half<G, kRight>(tile, part, group, made, sum);
 }
 
 struct Kernel {
