@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <optional>
+#include <cstring>
 
 #include "inference/manifest.h"
 #include "inference/mined_kernels.h"
@@ -76,24 +76,20 @@ void fold_slice(const Linear& linear, Backend backend, const CodeRows& codes, co
     }
 }
 
-/// The kernels of a backend that peels.
-struct MinedKernels {
-    decltype(&mined_pack_avx512) pack;
-    decltype(&mined_noise_avx512) noise;
-    decltype(&largest_row_sum_avx512) largest_row_sum;
-    decltype(&mined_tiles_avx512) tiles;
-};
-
-/// Nothing for a backend that folds beside the plain product.
-std::optional<MinedKernels> kernels_that_peel([[maybe_unused]] Backend backend) {
+/// Null for a backend that folds beside the plain product.
+const MinedKernels* kernels_that_peel(Backend backend) {
+    switch (backend) {
+    case Backend::kScalar: return nullptr;
 #if defined(__x86_64__)
-    if (backend == Backend::kAmx)
-        return MinedKernels{mined_pack_amx, mined_noise_amx, largest_row_sum_avx512, mined_tiles_amx};
-    if (backend == Backend::kAvx512)
-        return MinedKernels{mined_pack_avx512, mined_noise_avx512, largest_row_sum_avx512,
-                            mined_tiles_avx512};
+    case Backend::kAvx2: return &kAvx2Mined;
+    case Backend::kAvxVnni: return &kAvxVnniMined;
+    case Backend::kAvx512: return &kAvx512Mined;
+    case Backend::kAmx: return &kAmxMined;
+#else
+    default: return nullptr;
 #endif
-    return std::nullopt;
+    }
+    return nullptr;
 }
 
 /// Whether all sums of both planes are int32, by their depth or by the codes.
@@ -110,7 +106,7 @@ std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>
     size_t bytes = 0;
     std::vector<MinedRows> parts;
     for (const Drawn& d : drawn) {
-        parts.push_back({.id = d.id, .joined_noise = joined});
+        parts.push_back({.id = d.id, .code_bytes = kernels.code_bytes, .joined_noise = joined});
         bytes += groups * (parts.back().rows_a_group() + parts.back().noise_a_group());
     }
     auto* memory = reinterpret_cast<int8_t*>(scratch.take_arena(bytes / sizeof(Scratch::Line)));
@@ -139,12 +135,14 @@ std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>
 void mine_and_peel(const MinedProduct& product, const MinedKernels& kernels, TicketDrawer& drawer,
                    Parallel& parallel, std::vector<Scratch>& scratch) {
     const uint32_t groups = product.codes.rows / kTile;
-    const size_t group_bytes = size_t{kTile} * product.linear.k * product.codes.planes;
+    size_t group_bytes = 0, words_a_group = 0;
+    for (const MinedRows& part : product.parts) {
+        group_bytes += part.rows_a_group();
+        words_a_group += part.steps();
+    }
     auto chunk = uint32_t(std::clamp<size_t>(kChunkBytes / group_bytes, 1, groups));
     // The kernels take three or four groups at once.
     if (chunk < groups && chunk > kGroupsAtOnce) chunk -= chunk % kGroupsAtOnce;
-    size_t words_a_group = 0;
-    for (const MinedRows& part : product.parts) words_a_group += part.steps();
     parallel.run(product.linear.n / kTile, [&](uint32_t begin, uint32_t end, unsigned part) {
         std::vector<uint32_t> words(kTilesAtOnce * chunk * words_a_group);
         for (uint32_t first = 0; first < groups; first += chunk) {
@@ -169,12 +167,25 @@ bool is_drawn(const Drawn& drawn) { return !drawn.noise.empty(); }
 
 }  // namespace
 
+void pack_noise_pairs(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out) {
+    for (uint32_t u = 0; u < kTile; ++u) {
+        for (uint32_t t = 0; t < r; t += 2) {
+            int16_t pair[2];
+            for (uint32_t i = 0; i < 2; ++i) {
+                const uint32_t at = u * r + t + i;
+                pair[i] = int16_t(-(high == nullptr ? 0 : 128 * high[at]) - low[at]);
+            }
+            std::memcpy(out + size_t{t} * 2 * kTile + size_t{u} * sizeof pair, pair, sizeof pair);
+        }
+    }
+}
+
 void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& codes, TicketDrawer& drawer,
                   Parallel& parallel, std::vector<Scratch>& scratch, int32_t* y) {
     assert(codes.rows % kTile == 0 && scratch.size() >= parallel.size());
     const Linear& linear = mined.linear;
     const std::vector<Drawn> drawn = ask_for_noise(linear, mined.first_operand, codes, drawer);
-    const auto kernels = kernels_that_peel(backend);
+    const MinedKernels* const kernels = kernels_that_peel(backend);
     const auto plain = [&](uint32_t first, uint32_t count) {
         parallel.run(count, [&](uint32_t begin, uint32_t end, unsigned part) {
             kernels_of(backend).linear(linear, mined.packed, codes, first + begin, first + end, mined.fx, y,
@@ -182,7 +193,7 @@ void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& cod
         });
     };
     const uint32_t blocks = (linear.n + kPackColumns - 1) / kPackColumns;
-    if (kernels && linear.n >= kTile && std::ranges::all_of(drawn, is_drawn)) {
+    if (kernels != nullptr && linear.n >= kTile && std::ranges::all_of(drawn, is_drawn)) {
         const bool joined = are_joined(linear, codes, *kernels);
         mine_and_peel({.linear = linear,
                        .packed = *mined.packed,

@@ -1,8 +1,8 @@
 #if defined(__x86_64__)
-#include "inference/tile_miner_avx512.h"
-
 #include <optional>
 
+#include "inference/mined_avx512.h"
+#include "inference/tile_miner.h"
 #include "inference/tiles_amx.h"
 
 namespace daidd::inference {
@@ -10,12 +10,7 @@ namespace daidd::inference {
 namespace {
 
 using amx::add_products;
-using avx512::Cells;
-using avx512::Ending;
-using avx512::kPlaneBits;
 using avx512::load;
-using avx512::Made;
-using avx512::Steps;
 using avx512::store;
 using avx512::xor3;
 
@@ -188,10 +183,10 @@ __attribute__((noinline)) void peel(const Tile& tile, const int8_t* noise, size_
     }
 }
 
-struct Kernel {
+struct Kernel : avx512::MinedLanes {
     using Tile = inference::Tile;
     static constexpr uint32_t kGroupsAtOnce = inference::kGroupsAtOnce;
-    static size_t prepared_lines(uint32_t /*steps*/) {
+    static size_t prepared_lines(const MinedRows& /*part*/) {
         return size_t{kPlanesOfPeel} * kStepMax / avx512::kDepth;
     }
     static uint32_t groups_together(uint32_t left) { return left >= kGroupsAtOnce ? kGroupsAtOnce : 1; }
@@ -249,24 +244,26 @@ struct Kernel {
     std::optional<amx::TileConfiguration> configuration;  // of that depth
 };
 
-}  // namespace
-
-void mined_pack_amx(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
-                    int8_t* out) {
+void pack(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
+          int8_t* out) {
     avx512::pack_noised(codes, stride, columns, noise, r, 0, out);
 }
 
 /// Low plane first.
-void mined_noise_amx(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out) {
+void pack_noise(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out) {
     const auto as_it_is = [](uint32_t, uint32_t, __m512i x) { return x; };
     avx512::pack_cells(low, r, r, out, as_it_is);
     if (high != nullptr) avx512::pack_cells(high, r, r, out + size_t{r} * kTile, as_it_is);
 }
 
-void mined_tiles_amx(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,
-                     uint32_t groups, uint32_t* words, Scratch& scratch) {
-    avx512::TileMiner<Kernel>{product, begin, end, first, groups, words, scratch}.run();
+void tiles(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first, uint32_t groups,
+           uint32_t* words, Scratch& scratch) {
+    TileMiner<Kernel>{product, begin, end, first, groups, words, scratch}.run();
 }
+
+}  // namespace
+
+const MinedKernels kAmxMined{pack, pack_noise, avx512::largest_row_sum, tiles};
 
 }  // namespace daidd::inference
 #endif

@@ -1,5 +1,6 @@
 #if defined(__x86_64__)
-#include "inference/tile_miner_avx512.h"
+#include "inference/mined_avx512.h"
+#include "inference/tile_miner.h"
 
 namespace daidd::inference {
 
@@ -45,16 +46,15 @@ inline __attribute__((always_inline)) void end_half(const Tile& tile, const Mine
     const auto clean = [&made](uint32_t i) -> Cells& {
         return made.clean[i / kHalf * kTile + kFirst + i % kHalf];
     };
-    if (made.ending != Ending::kKept && made.ending != Ending::kClean) {
-        const __m128i bits = _mm_cvtsi32_si128(made.ending == Ending::kJoined ? kPlaneBits : 0);
+    if (made.adds()) {
+        const __m128i bits = _mm_cvtsi32_si128(made.clean_shift());
 #pragma GCC unroll 24
         for (uint32_t i = 0; i < G * kHalf; ++i) {
             sum[i] = _mm512_add_epi32(sum[i], _mm512_sll_epi32(load(clean(i)), bits));
         }
     }
     // Without noise of its own, a part of two joined planes takes no turn of this loop.
-    const bool peels = made.ending != Ending::kKept && made.ending != Ending::kSummed;
-    const uint32_t cells = peels ? tile.cells_a_step * kPairs : 0;
+    const uint32_t cells = made.peels() ? tile.cells_a_step * kPairs : 0;
     const int8_t* noise = part.noise + group * noise_a_group;
     for (uint32_t i = 0; i < cells; ++i, noise += sizeof(Cells)) {
         __m512i minus_e[G];
@@ -125,10 +125,12 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
     end_half<G, kRight>(tile, part, group, made, sum);
 }
 
-struct Kernel {
+struct Kernel : MinedLanes {
     using Tile = inference::Tile;
     static constexpr uint32_t kGroupsAtOnce = inference::kGroupsAtOnce;
-    static size_t prepared_lines(uint32_t steps) { return steps + size_t{kPairs} * kStepMax / kDepth; }
+    static size_t prepared_lines(const MinedRows& part) {
+        return part.steps() + size_t{kPairs} * kStepMax / kDepth;
+    }
     /// Never one alone where it can be helped.
     static uint32_t groups_together(uint32_t left) {
         return left == kGroupsAtOnce + 1 ? 2 : std::min(kGroupsAtOnce, left);
@@ -172,46 +174,19 @@ struct Kernel {
     }
 };
 
-}  // namespace
-
-void mined_pack_avx512(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
-                       int8_t* out) {
+void pack(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
+          int8_t* out) {
     pack_noised(codes, stride, columns, noise, r, kUnsigned, out);
 }
 
-/// −(128 · high + low) in 16 bits, two columns of every row together.
-void mined_noise_avx512(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out) {
-    for (uint32_t u = 0; u < kTile; ++u) {
-        for (uint32_t t = 0; t < r; t += kPairs) {
-            int16_t pair[kPairs];
-            for (uint32_t i = 0; i < kPairs; ++i) {
-                const uint32_t at = u * r + t + i;
-                pair[i] = int16_t(-(high == nullptr ? 0 : 128 * high[at]) - low[at]);
-            }
-            std::memcpy(out + size_t{t} * kPairs * kTile + size_t{u} * sizeof pair, pair, sizeof pair);
-        }
-    }
-}
-
-int64_t largest_row_sum_avx512(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows) {
-    int64_t most = 0;
-    for (uint32_t u = 0; u < rows; ++u, codes += stride) {
-        __m512i sums = _mm512_setzero_si512();
-        for (uint32_t t = 0; t < columns; t += sizeof sums) {
-            const uint32_t left = columns - t;
-            const __mmask64 mask = left >= sizeof sums ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
-            const __m512i sizes = _mm512_abs_epi8(_mm512_maskz_loadu_epi8(mask, codes + t));
-            sums = _mm512_add_epi64(sums, _mm512_sad_epu8(sizes, _mm512_setzero_si512()));
-        }
-        most = std::max<int64_t>(most, _mm512_reduce_add_epi64(sums));
-    }
-    return most;
-}
-
-void mined_tiles_avx512(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,
-                        uint32_t groups, uint32_t* words, Scratch& scratch) {
+void tiles(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first, uint32_t groups,
+           uint32_t* words, Scratch& scratch) {
     TileMiner<Kernel>{product, begin, end, first, groups, words, scratch}.run();
 }
+
+}  // namespace
+
+const MinedKernels kAvx512Mined{pack, pack_noise_pairs, largest_row_sum, tiles};
 
 }  // namespace daidd::inference
 #endif

@@ -26,46 +26,44 @@ inline void pack_noised(const int8_t* codes, size_t stride, uint32_t columns, co
     });
 }
 
-/// The outputs of one group from its clean sums: lane u of [v] is that of row u and column v. `low` is null
-/// for one plane and for two joined; `turned` is memory for both.
-inline void put_turned(const OutputBlock& outputs, const Scale* factors, const Cells* high, const Cells* low,
-                       bool joined, Cells* turned, int32_t* y) {
-    const auto turn = [](const Cells* sums, Cells* to) {
-        __m512i x[kTile];
-#pragma GCC unroll 16
-        for (uint32_t v = 0; v < kTile; ++v) x[v] = load(sums[v]);
-        transpose(x, to);
-    };
-    turn(high, turned);
-    if (joined) return outputs.put_joined(kTile, factors, turned[0], kTile, y);
-    if (low == nullptr) return outputs.put(kTile, factors, turned[0], nullptr, kTile, y);
-    turn(low, turned + kTile);
-    outputs.put(kTile, factors, turned[0], turned[kTile], kTile, y);
+/// MinedKernels::largest_row_sum.
+inline int64_t largest_row_sum(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows) {
+    int64_t most = 0;
+    for (uint32_t u = 0; u < rows; ++u, codes += stride) {
+        __m512i sums = _mm512_setzero_si512();
+        for (uint32_t t = 0; t < columns; t += sizeof sums) {
+            const uint32_t left = columns - t;
+            const __mmask64 mask = left >= sizeof sums ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
+            const __m512i sizes = _mm512_abs_epi8(_mm512_maskz_loadu_epi8(mask, codes + t));
+            sums = _mm512_add_epi64(sums, _mm512_sad_epu8(sizes, _mm512_setzero_si512()));
+        }
+        most = std::max<int64_t>(most, _mm512_reduce_add_epi64(sums));
+    }
+    return most;
 }
 
-/// Fold steps [begin, end) of a slice.
-struct Steps {
-    uint32_t begin, end;
-};
+/// What the kernels of both give TileMiner beside the products.
+struct MinedLanes {
+    using Outputs = OutputBlock;
 
-inline constexpr int kPlaneBits = 7;  // a high plane's numbers count 128 times
+    static void put(const OutputBlock& outputs, const Scale* factors, const Cells* high, const Cells* low,
+                    bool joined, Cells* turned, int32_t* y) {
+        const auto turn = [](const Cells* sums, Cells* to) {
+            __m512i x[kTile];
+#pragma GCC unroll 16
+            for (uint32_t v = 0; v < kTile; ++v) x[v] = load(sums[v]);
+            transpose(x, to);
+        };
+        turn(high, turned);
+        if (joined) return outputs.put_joined(kTile, factors, turned[0], kTile, y);
+        if (low == nullptr) return outputs.put(kTile, factors, turned[0], nullptr, kTile, y);
+        turn(low, turned + kTile);
+        outputs.put(kTile, factors, turned[0], turned[kTile], kTile, y);
+    }
 
-/// What becomes of T after a slice's last step.
-enum class Ending : uint8_t {
-    kNone,    // no outputs are wanted
-    kKept,    // clean = T, of the first of two joined planes
-    kSummed,  // clean += T, of its other slices
-    kJoined,  // clean = 128 · clean + T − E·X, of the second; E is that of both
-    kClean,   // clean = T − E·X
-    kAdded,   // clean += T − E·X
-};
-
-/// Where a kernel leaves what it made of consecutive groups with one tile.
-struct Made {
-    Cells* sums;   // a group: T after the steps so far, lane u of [v] that of row u and column v
-    Cells* folds;  // a group, a step: lane u to be turned by u and XORed with the others
-    Cells* clean;  // a group: the clean sums likewise
-    Ending ending;
+    static void put_words(const Cells* folds, uint32_t steps, uint32_t* words) {
+        words_of(folds, steps, words);
+    }
 };
 
 }  // namespace daidd::inference::avx512

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "inference/mined.h"
+#include "inference/noised_kernels.h"
 
 namespace daidd::inference {
 
@@ -8,10 +9,12 @@ namespace daidd::inference {
 struct MinedRows {
     MinedSlice id;
     // Both begin on a cache line: a load that lies across two costs twice.
-    int8_t* noised = nullptr;  ///< groups one after the other, 16 · slice.columns each, in the kernel's order
-    int8_t* noise = nullptr;   ///< what is peeled from each group, likewise, 16-bit numbers or planes
+    int8_t* noised =
+        nullptr;  ///< groups one after the other, 16 · slice.columns codes each, as it reads them
+    int8_t* noise = nullptr;    ///< what is peeled from each group, likewise, 16-bit numbers or planes
+    uint32_t code_bytes = 1;    ///< of a noised code
     bool joined_noise = false;  ///< of both planes: 128 · E_high + E_low
-    size_t rows_a_group() const { return size_t{kTile} * id.slice.columns; }
+    size_t rows_a_group() const { return size_t{code_bytes} * kTile * id.slice.columns; }
     size_t noise_a_group() const { return sizeof(int16_t) * kTile * id.step; }
     uint32_t steps() const { return id.slice.columns / id.step; }
 };
@@ -32,22 +35,60 @@ struct MinedProduct {
 /// Tiles that a kernel makes of the same groups, one after the other.
 inline constexpr uint32_t kTilesAtOnce = 8;
 
-// The kernel of a backend: how it wants a group's rows (`codes` from the slice's start, and `noise`, as for
-// add_noise()), how it wants what is peeled from them (128 · high + low; `high` may be null), and tiles
-// [begin, end), at most kTilesAtOnce, for `groups` groups from `first` on. `words` gets groups · steps words
-// a part, one part after the other, one tile after the other.
-void mined_pack_avx512(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
-                       int8_t* out);
-void mined_noise_avx512(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out);
-/// The largest Σ |code| of some rows.
-int64_t largest_row_sum_avx512(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows);
-void mined_tiles_avx512(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,
-                        uint32_t groups, uint32_t* words, Scratch& scratch);
+/// Fold steps [begin, end) of a slice.
+struct Steps {
+    uint32_t begin, end;
+};
 
-void mined_pack_amx(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
-                    int8_t* out);
-void mined_noise_amx(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out);
-void mined_tiles_amx(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first,
-                     uint32_t groups, uint32_t* words, Scratch& scratch);
+inline constexpr int kPlaneBits = 7;  // a high plane's numbers count 128 times
+
+/// What becomes of T after a slice's last step.
+enum class Ending : uint8_t {
+    kNone,    // no outputs are wanted
+    kKept,    // clean = T, of the first of two joined planes
+    kSummed,  // clean += T, of its other slices
+    kJoined,  // clean = 128 · clean + T − E·X, of the second; E is that of both
+    kClean,   // clean = T − E·X
+    kAdded,   // clean += T − E·X
+};
+
+/// Where a kernel leaves what it made of consecutive groups with one tile.
+struct Made {
+    Cells* sums;   // a group: T after the steps so far, lane u of [v] that of row u and column v
+    Cells* folds;  // a group, a step: lane u to be turned by u and XORed with the others
+    Cells* clean;  // a group: the clean sums likewise
+    Ending ending;
+
+    bool adds() const { return ending != Ending::kKept && ending != Ending::kClean; }
+    /// Before T is added.
+    int clean_shift() const { return ending == Ending::kJoined ? kPlaneBits : 0; }
+    bool peels() const { return ending != Ending::kKept && ending != Ending::kSummed; }
+};
+
+/// What a backend that peels has.
+struct MinedKernels {
+    /// How it wants a group's rows: `codes` from the slice's start, and `noise`, as for add_noise().
+    void (*pack)(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
+                 int8_t* out);
+    /// How it wants what is peeled from them: 128 · high + low; `high` may be null.
+    void (*noise)(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out);
+    /// The largest Σ |code| of some rows.
+    int64_t (*largest_row_sum)(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows);
+    /// Tiles [begin, end), at most kTilesAtOnce, for `groups` groups from `first` on. `words` gets
+    /// groups · steps words a part, one part after the other, one tile after the other.
+    void (*tiles)(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first, uint32_t groups,
+                  uint32_t* words, Scratch& scratch);
+    uint32_t code_bytes = 1;  ///< of a noised code
+};
+
+/// −(128 · high + low) in 16 bits, two columns of every row together.
+void pack_noise_pairs(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out);
+
+#if defined(__x86_64__)
+extern const MinedKernels kAvx2Mined;     // mined_avx2.cpp
+extern const MinedKernels kAvxVnniMined;  // mined_avx2.cpp
+extern const MinedKernels kAvx512Mined;   // mined_avx512.cpp
+extern const MinedKernels kAmxMined;      // mined_amx.cpp
+#endif
 
 }  // namespace daidd::inference

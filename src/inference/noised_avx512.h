@@ -4,14 +4,13 @@
 #include <cstring>
 
 #include "inference/lanes_avx512.h"
-#include "inference/noised.h"
+#include "inference/noised_kernels.h"
 
 // What the kernels of noised tiles share. Only *_avx512.cpp include this.
 namespace daidd::inference::avx512 {
 
 inline constexpr uint32_t kDepth = 4;            // columns that one product takes
 inline constexpr uint32_t kCellsAtOnce = kTile;  // of a row of weights in one register
-using Cells = int32_t[kTile];                    // four columns of each of 16 rows
 static_assert(sizeof(Cells) == sizeof(__m512i));
 
 /// Row v of x becomes lane v of every cell.

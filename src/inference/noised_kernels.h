@@ -3,7 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "inference/noised.h"
+
 namespace daidd::inference {
+
+/// A number, or four codes, of each row of a tile.
+using Cells = int32_t[kTile];
 
 // NoisedRows::fold() after its checks. Groups lie one after the other, 16 · k bytes each.
 void fold_scalar(const int8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include "inference/random.h"
 #include "inference/sum_bounds.h"
@@ -26,6 +27,7 @@ public:
         // Now and then only the extremes: they reach the largest sums.
         const bool extreme = random.in(0, 3) == 0;
         for (int8_t& e : noise) e = int8_t(extreme ? (random.in(0, 1) == 0 ? -64 : 63) : random.in(-64, 63));
+        if (everywhere) std::ranges::fill(noise, *everywhere);
         noises[{slice.operand, slice.index}] = noise;
         return noise;
     }
@@ -41,6 +43,7 @@ public:
         }
     }
 
+    std::optional<int8_t> everywhere;  // in the place of random noise
     Words words;
     std::map<std::pair<uint32_t, uint32_t>, std::vector<int8_t>> noises;
 
@@ -171,6 +174,37 @@ TEST_P(MinedProducts, GiveTheCleanOutputsAtTheLimitOfNarrowRowsAndOnePast) {
                 .linear(product.linear, nullptr, product.codes, 0, 1, 14, clean.data(), scratch[0]);
             EXPECT_EQ(y, clean) << "k " << k << " past " << past;
             EXPECT_EQ(recorder.words, expected_words(product, recorder, 7));
+        }
+    }
+}
+
+/// One k a step length; 4032 has the most steps, so the largest sums of columns that share their noise.
+TEST_P(MinedProducts, HoldTheLargestSumsOfEveryStepLength) {
+    Random random{79};
+    constexpr uint32_t kRows = 48;
+    for (const uint32_t k : {120u, 496u, 992u, 4032u, 4096u}) {
+        for (uint32_t i = 0; i < 16; ++i) {
+            const uint32_t planes = i < 8 ? 1 : 2;
+            const auto weight = int8_t(i % 2 == 0 ? -128 : 127), code = int8_t(i / 2 % 2 == 0 ? -64 : 63),
+                       noise = int8_t(i / 4 % 2 == 0 ? -64 : 63);
+            Product product{random, 16, k, kRows, planes};
+            std::fill_n(product.weights.begin(), k, weight);  // of one output: equal ones vanish in a fold
+            std::ranges::fill(product.codes.codes, code);
+            const PackedLinear packed = pack_linear(product.linear);
+            Recorder recorder{kRows / 16, 0, -1};
+            recorder.everywhere = noise;
+            Parallel parallel{1};
+            std::vector<Scratch> scratch(1);
+            std::vector<int32_t> y(size_t{kRows} * 16, -1), clean(y.size());
+            mined_linear({product.linear, &packed, 7, 14}, GetParam(), product.codes, recorder, parallel,
+                         scratch, y.data());
+            kernels_of(Backend::kScalar)
+                .linear(product.linear, nullptr, product.codes, 0, 1, 14, clean.data(), scratch[0]);
+            const auto what = testing::Message()
+                              << "k " << k << " planes " << planes << " weight " << int{weight} << " code "
+                              << int{code} << " noise " << int{noise};
+            ASSERT_EQ(y, clean) << what;
+            ASSERT_EQ(recorder.words, expected_words(product, recorder, 7)) << what;
         }
     }
 }

@@ -1,18 +1,24 @@
 #pragma once
 
-#include "inference/mined_avx512.h"
+#include <algorithm>
+
+#include "inference/manifest.h"
 #include "inference/mined_kernels.h"
 
-namespace daidd::inference::avx512 {
+namespace daidd::inference {
 
 /// The loops of mined_tiles_*. A few groups meet all tiles before the next ones: their noised rows are read
 /// from the nearest cache, and their outputs lie side by side. Long rows meet the tiles in blocks of columns
 /// for the same reason; T waits in memory between two blocks. A Kernel has
 ///     kGroupsAtOnce
-///     prepared_lines(steps): cells that prepare() fills
+///     prepared_lines(part): cells that prepare() fills
 ///     groups_together(left): how many of the groups that are left go together
 ///     Tile prepare(product, part, tile, lines): what the weights of one slice give, once for all groups
 ///     void mine(tile, part, group, count, steps, made): after the last step also the clean sums
+///     Outputs: of a block, made as OutputBlock
+///     put(outputs, factors, high, low, joined, turned, y): the outputs of one group from its clean sums; low
+///         is null for one plane and for two joined, turned is memory for both
+///     put_words(folds, steps, words): the words of up to 16 steps
 template <class Kernel>
 class TileMiner {
 public:
@@ -28,11 +34,12 @@ public:
           slices_{parts_ / product.codes.planes},
           clean_planes_{product.joined ? 1 : product.codes.planes} {
         uint32_t steps_max = 0;
+        size_t prepared = 0;
         for (const MinedRows& part : product.parts) {
             steps_max = std::max(steps_max, part.steps());
+            prepared = std::max(prepared, Kernel::prepared_lines(part));
             words_a_tile_ += size_t{groups} * part.steps();
         }
-        const size_t prepared = Kernel::prepared_lines(steps_max);
         tile_lines_ = (1 + clean_planes_) * kGroupLines + size_t{Kernel::kGroupsAtOnce} * steps_max;
         auto* lines = reinterpret_cast<Cells*>(
             scratch.take_lines(count_ * (slices_ * prepared + tile_lines_) + size_t{2} * kTile));
@@ -97,19 +104,19 @@ private:
         to += size_t{g} * steps;
         const Cells* const folds = folds_of(tile);
         for (uint32_t w = 0; w < count; w += kTile) {
-            words_of(folds + w, std::min(kTile, count - w), to + w);
+            Kernel::put_words(folds + w, std::min(kTile, count - w), to + w);
         }
     }
 
     void put(uint32_t tile, uint32_t g, uint32_t together) {
         if (product_.y == nullptr) return;
-        const OutputBlock outputs{product_.linear, product_.packed, begin_ + tile, product_.fx};
+        const typename Kernel::Outputs outputs{product_.linear, product_.packed, begin_ + tile, product_.fx};
         for (uint32_t i = 0; i < together; ++i) {
             const uint32_t row = (first_ + g + i) * kTile;
             const Cells* const high = clean_of(tile) + size_t{i} * kTile;
-            put_turned(outputs, &product_.codes.factors[row], high,
-                       clean_planes_ == 2 ? high + kGroupLines : nullptr, product_.joined, turned_,
-                       product_.y + size_t{row} * product_.linear.n + outputs.column());
+            Kernel::put(outputs, &product_.codes.factors[row], high,
+                        clean_planes_ == 2 ? high + kGroupLines : nullptr, product_.joined, turned_,
+                        product_.y + size_t{row} * product_.linear.n + outputs.column());
         }
     }
 
@@ -125,4 +132,4 @@ private:
     Kernel kernel_;
 };
 
-}  // namespace daidd::inference::avx512
+}  // namespace daidd::inference

@@ -1,0 +1,85 @@
+#pragma once
+
+#include "inference/mined_kernels.h"
+#include "inference/mined_rows_avx2.h"
+#include "inference/outputs_avx2.h"
+
+// How the mined kernels of 256 bits write words and outputs. Only *_avx2.cpp include this.
+namespace daidd::inference::avx2 {
+
+/// What the kernels of both give TileMiner beside the products.
+struct MinedLanes {
+    struct Outputs {
+        const Linear& linear;
+        const PackedLinear& packed;
+        uint32_t block, fx;
+        uint32_t column() const { return block * kPackColumns; }
+    };
+
+    static void put(const Outputs& outputs, const Scale* factors, const Cells* high, const Cells* low,
+                    bool /*joined*/, Cells* turned, int32_t* y) {
+        turn(high, turned);
+        if (low != nullptr) turn(low, turned + kTile);
+        for (uint32_t u = 0; u < kTile; ++u, y += outputs.linear.n) {
+            put_row(outputs.linear, outputs.packed, outputs.block, outputs.fx, factors[u], turned[u],
+                    low == nullptr ? nullptr : turned[kTile + u], y);
+        }
+    }
+
+    static void put_words(const Cells* folds, uint32_t steps, uint32_t* words) {
+        for (uint32_t first = 0; first < steps; first += kLanes) {
+            const uint32_t count = std::min(kLanes, steps - first);
+            alignas(32) uint32_t eight[kLanes];
+            store(eight, words_of(folds + first, count));
+            std::memcpy(words + first, eight, count * sizeof *words);
+        }
+    }
+
+private:
+    /// Rows and columns change places.
+    static void turn(const Cells* sums, Cells* to) {
+        for (uint32_t u = 0; u < kTile; u += kLanes) {
+            for (uint32_t v = 0; v < kTile; v += kLanes) {
+                __m256i x[kLanes];
+#pragma GCC unroll 8
+                for (uint32_t i = 0; i < kLanes; ++i) x[i] = load(sums[v + i] + u);
+                transpose(x);
+#pragma GCC unroll 8
+                for (uint32_t i = 0; i < kLanes; ++i) store(to[u + i] + v, x[i]);
+            }
+        }
+    }
+
+    static __m256i turn_left(__m256i x, __m256i bits) {
+        const __m256i others = _mm256_sub_epi32(_mm256_set1_epi32(32), bits);
+        return _mm256_or_si256(_mm256_sllv_epi32(x, bits), _mm256_srlv_epi32(x, others));
+    }
+
+    /// The words of up to eight steps: lane u of each fold turned by u, then all lanes of a fold XORed. Each
+    /// level XORs halves of twice as many folds into one register; the order of the lanes comes out right.
+    static __m256i words_of(const Cells* folds, uint32_t steps) {
+        const __m256i turns = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        __m256i x[kLanes];
+        for (uint32_t i = 0; i < kLanes; ++i) {
+            x[i] = _mm256_setzero_si256();
+            if (i >= steps) continue;
+            const __m256i high = _mm256_add_epi32(turns, _mm256_set1_epi32(kLanes));
+            x[i] =
+                _mm256_xor_si256(turn_left(load(folds[i]), turns), turn_left(load(folds[i] + kLanes), high));
+        }
+#pragma GCC unroll 4
+        for (uint32_t i = 0; i < 4; ++i) {
+            x[i] = _mm256_xor_si256(_mm256_unpacklo_epi32(x[2 * i], x[2 * i + 1]),
+                                    _mm256_unpackhi_epi32(x[2 * i], x[2 * i + 1]));
+        }
+#pragma GCC unroll 2
+        for (uint32_t i = 0; i < 2; ++i) {
+            x[i] = _mm256_xor_si256(_mm256_unpacklo_epi64(x[2 * i], x[2 * i + 1]),
+                                    _mm256_unpackhi_epi64(x[2 * i], x[2 * i + 1]));
+        }
+        return _mm256_xor_si256(_mm256_permute2x128_si256(x[0], x[1], 0x20),
+                                _mm256_permute2x128_si256(x[0], x[1], 0x31));
+    }
+};
+
+}  // namespace daidd::inference::avx2
