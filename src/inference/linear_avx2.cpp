@@ -59,15 +59,17 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
     offset_codes(codes, w.depth, scratch.bytes);
     Sums sums;
     for (uint32_t block = block_begin; block < block_end; ++block) {
-        const int8_t* weights = w.weights.get() + size_t{block} * kPackColumns * w.depth;
+        const OutputBlock outputs{linear, w, block, fx};
+        const size_t column = outputs.column();
+        const int8_t* weights = w.weights.get() + column * w.depth;
         for (uint32_t first = 0; first < codes.rows; first += rows_at_once) {
             const uint32_t count = std::min(rows_at_once, codes.rows - first);
             multiply(count * planes, weights, scratch.bytes.data() + size_t{first} * planes * w.depth,
-                     w.depth, w.offset.data() + size_t{block} * kPackColumns, sums);
+                     w.depth, w.offset.data() + column, sums);
             for (uint32_t r = 0; r < count; ++r) {
-                put_row(linear, w, block, fx, codes.factors[first + r], sums[r * planes],
-                        planes == 2 ? sums[r * planes + 1] : nullptr,
-                        y + size_t{first + r} * linear.n + size_t{block} * kPackColumns);
+                outputs.put(planes, codes.factors[first + r], sums[r * planes],
+                            planes == 2 ? sums[r * planes + 1] : nullptr,
+                            y + size_t{first + r} * linear.n + column);
             }
         }
     }

@@ -61,16 +61,17 @@ void vnni_linear(const Linear& linear, const PackedLinear* packed, const CodeRow
     offset_codes(codes, w.depth, scratch.bytes);
     Sums sums;
     for (uint32_t block = block_begin; block < block_end; ++block) {
-        const size_t column = size_t{block} * kPackColumns;
+        const OutputBlock outputs{linear, w, block, fx};
+        const size_t column = outputs.column();
         const int8_t* weights = w.weights.get() + column * w.depth;
         for (uint32_t first = 0; first < codes.rows; first += rows_at_once) {
             const uint32_t count = std::min(rows_at_once, codes.rows - first);
             kMultiply[count * planes - 1](weights, scratch.bytes.data() + first * row_bytes, w.depth,
                                           &w.offset[column], sums);
             for (uint32_t r = 0; r < count; ++r) {
-                put_row(linear, w, block, fx, codes.factors[first + r], sums[r * planes],
-                        planes == 2 ? sums[r * planes + 1] : nullptr,
-                        y + size_t{first + r} * linear.n + column);
+                outputs.put(planes, codes.factors[first + r], sums[r * planes],
+                            planes == 2 ? sums[r * planes + 1] : nullptr,
+                            y + size_t{first + r} * linear.n + column);
             }
         }
     }

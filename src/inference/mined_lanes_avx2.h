@@ -9,20 +9,15 @@ namespace daidd::inference::avx2 {
 
 /// What the kernels of both give TileMiner beside the products.
 struct MinedLanes {
-    struct Outputs {
-        const Linear& linear;
-        const PackedLinear& packed;
-        uint32_t block, fx;
-        uint32_t column() const { return block * kPackColumns; }
-    };
+    using Outputs = OutputBlock;
 
-    static void put(const Outputs& outputs, const Scale* factors, const Cells* high, const Cells* low,
-                    bool /*joined*/, Cells* turned, int32_t* y) {
+    static void put(const OutputBlock& outputs, const Scale* factors, const Cells* high, const Cells* low,
+                    bool joined, Cells* turned, int32_t* y) {
         turn(high, turned);
         if (low != nullptr) turn(low, turned + kTile);
-        for (uint32_t u = 0; u < kTile; ++u, y += outputs.linear.n) {
-            put_row(outputs.linear, outputs.packed, outputs.block, outputs.fx, factors[u], turned[u],
-                    low == nullptr ? nullptr : turned[kTile + u], y);
+        const uint32_t planes = joined || low != nullptr ? 2 : 1;
+        for (uint32_t u = 0; u < kTile; ++u, y += outputs.stride()) {
+            outputs.put(planes, factors[u], turned[u], low == nullptr ? nullptr : turned[kTile + u], y);
         }
     }
 

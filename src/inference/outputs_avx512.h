@@ -26,14 +26,14 @@ public:
         ew_least_ = _mm512_reduce_min_epi32(ew);
         ew_most_ = _mm512_reduce_max_epi32(ew);
         const int32_t lift = ew_most_ - ew_least_;
-        if (lift <= kLiftMax && product_bits(2) + lift <= kShiftMax) {
+        if (lift <= kLiftMax && product_bits(2, linear.k) + lift <= kShiftMax) {
             const __m512i most = _mm512_set1_epi32(ew_most_);
             mw = _mm512_sllv_epi32(mw, _mm512_sub_epi32(most, ew));
             ew = most;
             const __m512i limit = _mm512_set1_epi32(1 << kRoomBits);
             const bool room = _mm512_cmpge_epu32_mask(_mm512_abs_epi32(bias_), limit) == 0;
             for (uint32_t planes = 1; planes <= 2 && room; ++planes) {
-                fits_from_[planes - 1] = std::max(1, product_bits(planes) + lift - kRoomBits);
+                fits_from_[planes - 1] = fits_from(product_bits(planes, linear.k) + lift);
             }
         }
         mw_ = {mw, odd(mw)};
@@ -62,17 +62,9 @@ public:
     uint32_t column() const { return column_; }
 
 private:
-    static constexpr int32_t kFactorBits = 14, kMwBits = 10;  // a factor's mantissa and mw are smaller
-    static constexpr int32_t kLiftMax = 31 - kFactorBits - kMwBits;
-    static constexpr int32_t kShiftMax = 62, kNever = kShiftMax + 1;
-    static constexpr int32_t kRoomBits = 30;    // 2^30 and a bias below it make an int32
+    static constexpr int32_t kNever = kShiftMax + 1;
     static constexpr uint32_t kRowsAtOnce = 8;  // a register of factors
-    static_assert(kMwMax < 1 << kMwBits && sizeof(Scale) == sizeof(int64_t));
-
-    /// |sum · m · mw| is less than 2 to the power of this.
-    int32_t product_bits(uint32_t planes) const {
-        return bit_length(uint64_t(sum_max(planes, linear_.k))) + kFactorBits + kMwBits;
-    }
+    static_assert(sizeof(Scale) == sizeof(int64_t));
 
     template <Sum kSum>
     void put_rows(uint32_t rows, const Scale* factors, const int32_t* high, const int32_t* low, size_t stride,

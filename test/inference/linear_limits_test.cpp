@@ -68,7 +68,7 @@ TEST_P(LinearLimits, OfABias) {
 }
 
 TEST_P(LinearLimits, OfExponentsThatDiffer) {
-    // Of AVX-512: at depth 2032 a lift of 7 is the last; deeper products have room for less.
+    // Of AVX2 and AVX-512: at depth 2032 a lift of 7 is the last; deeper products have room for less.
     for (uint8_t lift = 0; lift <= kEwMax - kEwMin; ++lift) {
         for (const uint32_t planes : {1u, 2u}) {
             for (const uint32_t k : {1u, 67u}) compare(Extreme{k, lift, 5}.linear, planes);
