@@ -7,7 +7,7 @@
 
 namespace daidd::inference {
 
-/// The loops of mined_tiles_*. A few groups meet all tiles before the next ones: their noised rows are read
+/// The loops of MinedKernels::tiles. A few groups meet all tiles before the next ones: their noised rows are read
 /// from the nearest cache, and their outputs lie side by side. Long rows meet the tiles in blocks of columns
 /// for the same reason; T waits in memory between two blocks. A Kernel has
 ///     kGroupsAtOnce
