@@ -7,9 +7,9 @@
 
 namespace daidd::inference {
 
-/// The loops of MinedKernels::tiles. A few groups meet all tiles before the next ones: their noised rows are read
-/// from the nearest cache, and their outputs lie side by side. Long rows meet the tiles in blocks of columns
-/// for the same reason; T waits in memory between two blocks. A Kernel has
+/// The loops of MinedKernels::tiles. A few groups meet all tiles before the next ones: their noised rows are
+/// read from the nearest cache, and their outputs lie side by side. Long rows meet the tiles in blocks of
+/// columns for the same reason; T waits in memory between two blocks. A Kernel has
 ///     kGroupsAtOnce
 ///     prepared_lines(part): cells that prepare() fills
 ///     groups_together(left): how many of the groups that are left go together
