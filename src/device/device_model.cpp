@@ -69,7 +69,7 @@ private:
         case OpKind::kAttention: return attend(i, op);
         case OpKind::kAdd: return add(i, op);
         case OpKind::kSwiglu: return swiglu(i, op);
-        default: assert(!"upload() has refused it");
+        default: assert(false && "upload() has refused it");
         }
     }
 
