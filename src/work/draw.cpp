@@ -15,7 +15,7 @@ UnitTickets::UnitTickets(const inference::Model& model, const TraceHasher& hashe
       unit_{unit},
       drawing_{drawing},
       groups_{uint32_t(tokens / kTile)},
-      tickets_(std::max(threads, 1u)) {
+      buffers_(std::max(threads, 1u)) {
     assert(tokens % kTile == 0);
 }
 
@@ -23,17 +23,11 @@ std::vector<int8_t> UnitTickets::noise(const MinedSlice& slice) {
     stopped_ = stopped_ || (!found_ && drawing_.stop && drawing_.stop());
     if (stopped_ || found_) return {};
     const uint16_t tensor = model_.plan().operands[slice.operand].tensor;
-    std::vector<Hash256>& seeds = seeds_[{slice.operand, slice.index}];
-    std::vector<int8_t> all;
-    all.reserve(size_t{groups_} * kTile * slice.step);
-    for (uint32_t group = 0; group < groups_; ++group) {
-        const TicketPlace place{.op = slice.operand, .slice = slice.index, .group = group};
-        const Hash256& root = hasher_.trace().group_root(tensor, group);
-        seeds.push_back(noise_seed(drawing_.parent_hash, unit_, place, root));
-        const auto noise = noise_block(seeds.back(), slice.step);
-        all.insert(all.end(), noise.begin(), noise.end());
-    }
-    return all;
+    const TicketPlace first{.op = slice.operand, .slice = slice.index, .group = 0};
+    auto noise =
+        noise_of_groups(drawing_.parent_hash, unit_, hasher_.trace(), tensor, first, groups_, slice.step);
+    seeds_[{slice.operand, slice.index}] = std::move(noise.seeds);
+    return std::move(noise.blocks);
 }
 
 void UnitTickets::draw(const MinedSlice& slice, uint32_t tile, uint32_t first_group,
@@ -41,9 +35,9 @@ void UnitTickets::draw(const MinedSlice& slice, uint32_t tile, uint32_t first_gr
     const size_t steps = slice.slice.columns / slice.step, groups = words.size() / steps;
     const auto seeds =
         std::span{seeds_.find({slice.operand, slice.index})->second}.subspan(first_group, groups);
-    auto& tickets = tickets_[part];
+    auto& [tickets, rows] = buffers_[part];
     tickets.resize(groups);
-    hash_tickets(seeds, uint16_t(tile), words, tickets);
+    hash_tickets(seeds, uint16_t(tile), words, tickets, rows);
     const WinRule wins{drawing_.target, slice.slice.columns};
     for (uint32_t g = 0; g < groups; ++g) {
         if (!wins(tickets[g])) continue;

@@ -33,9 +33,13 @@ private:
     const Drawing& drawing_;
     const uint32_t groups_;
     std::map<std::pair<uint16_t, uint8_t>, std::vector<Hash256>>
-        seeds_;                                  ///< of (operand, slice): one a group
-    std::vector<std::vector<Hash256>> tickets_;  ///< one buffer a thread
-    std::mutex mutex_;                           ///< of found_
+        seeds_;  ///< of (operand, slice): one a group
+    struct Buffers {
+        std::vector<Hash256> tickets;
+        Bytes rows;
+    };
+    std::vector<Buffers> buffers_;  ///< one of each a thread
+    std::mutex mutex_;              ///< of found_
     std::optional<Found> found_;
     bool stopped_ = false;
 };

@@ -77,18 +77,18 @@ Batch make_batch(const inference::Model& model, const Hash256& parent_hash, cons
     const inference::Operand& operand = model.plan().operands[place.op];
     const size_t row_bytes = model.plan().tensors[operand.tensor].row_bytes;
     const ByteView rows = run.hasher.operand(operand.tensor);
+    const uint32_t r = inference::step_for(slice.columns);
+    place.group = uint32_t(first_group);
+    auto noise = noise_of_groups(parent_hash, run.id, run.hasher.trace(), operand.tensor, place,
+                                 uint32_t(end_group - first_group), r);
     std::vector<int8_t> all;
-    std::vector<Hash256> seeds;
     for (size_t group = first_group; group < end_group; ++group) {
-        place.group = uint32_t(group);
-        const Hash256& root = run.hasher.trace().group_root(operand.tensor, group);
-        seeds.push_back(noise_seed(parent_hash, run.id, place, root));
         const ByteView codes = rows.subspan(group * kTile * row_bytes, kTile * row_bytes);
-        const auto noise = noise_block(seeds.back(), inference::step_for(slice.columns));
-        const auto noised = noised_rows(codes, row_bytes, slice, noise);
+        const auto block = std::span{noise.blocks}.subspan((group - first_group) * kTile * r, kTile * r);
+        const auto noised = noised_rows(codes, row_bytes, slice, block);
         all.insert(all.end(), noised.begin(), noised.end());
     }
-    return {.noised = {model.backend(), all, slice.columns}, .seeds = std::move(seeds)};
+    return {.noised = {model.backend(), all, slice.columns}, .seeds = std::move(noise.seeds)};
 }
 
 /// The first winner of the batch; its group counts from the batch's first.
@@ -99,10 +99,11 @@ std::optional<Found> win_in_batch(const inference::Linear& linear, const Batch& 
     const WinRule wins{target, columns};
     std::vector<uint32_t> words(batch.seeds.size() * steps);
     std::vector<Hash256> tickets(batch.seeds.size());
+    Bytes rows;
     for (uint32_t tile = 0; tile < linear.n / kTile; ++tile) {
         const auto weights = linear.weights.subspan(size_t{tile} * kTile * linear.k + found.slice.start);
         batch.noised.fold(weights, linear.k, r, words);
-        hash_tickets(batch.seeds, uint16_t(tile), words, tickets);
+        hash_tickets(batch.seeds, uint16_t(tile), words, tickets, rows);
         for (size_t group = 0; group < tickets.size(); ++group) {
             if (!wins(tickets[group])) continue;
             found.ticket = tickets[group];

@@ -16,6 +16,11 @@ namespace {
 
 constexpr std::string_view kTicketTag = "ticket";
 
+void write_noise(const Hash256& seed, std::span<int8_t> noise) {
+    crypto::xof("E", seed, {reinterpret_cast<uint8_t*>(noise.data()), noise.size()});
+    for (int8_t& number : noise) number = int8_t((number & 127) - 64);
+}
+
 }  // namespace
 
 bool WinRule::operator()(const Hash256& ticket) const {
@@ -35,15 +40,24 @@ Hash256 noise_seed(const Hash256& parent_hash, const Hash256& unit, const Ticket
 }
 
 std::vector<int8_t> noise_block(const Hash256& seed, uint32_t r) {
-    Bytes stream(size_t{kTile} * r);
-    crypto::xof("E", seed, stream);
-    std::vector<int8_t> noise(stream.size());
-    for (size_t i = 0; i < stream.size(); ++i) noise[i] = int8_t((stream[i] & 127) - 64);
+    std::vector<int8_t> noise(size_t{kTile} * r);
+    write_noise(seed, noise);
+    return noise;
+}
+
+GroupNoise noise_of_groups(const Hash256& parent_hash, const Hash256& unit, const Trace& trace,
+                           uint16_t tensor, TicketPlace place, uint32_t groups, uint32_t r) {
+    const size_t block = size_t{kTile} * r;
+    GroupNoise noise{.seeds = std::vector<Hash256>(groups), .blocks = std::vector<int8_t>(groups * block)};
+    for (uint32_t i = 0; i < groups; ++i, ++place.group) {
+        noise.seeds[i] = noise_seed(parent_hash, unit, place, trace.group_root(tensor, place.group));
+        write_noise(noise.seeds[i], std::span{noise.blocks}.subspan(i * block, block));
+    }
     return noise;
 }
 
 std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& slice,
-                                const std::vector<int8_t>& noise) {
+                                std::span<const int8_t> noise) {
     assert(codes.size() >= (kTile - 1) * row_bytes + slice.start + slice.columns);
     std::vector<int8_t> rows(size_t{kTile} * slice.columns);
     inference::add_noise(reinterpret_cast<const int8_t*>(codes.data()), row_bytes, slice, noise, rows.data());
@@ -55,13 +69,13 @@ Hash256 ticket_of(const Hash256& seed, uint16_t tile, std::span<const uint32_t> 
 }
 
 void hash_tickets(std::span<const Hash256> seeds, uint16_t tile, std::span<const uint32_t> words,
-                  std::span<Hash256> tickets) {
+                  std::span<Hash256> tickets, Bytes& scratch) {
     static_assert(std::endian::native == std::endian::little, "words are hashed as they lie in memory");
     assert(!seeds.empty() && tickets.size() == seeds.size() && words.size() % seeds.size() == 0);
     const size_t words_each = words.size() / seeds.size();
     const size_t row_bytes = sizeof(Hash256) + sizeof(tile) + words_each * sizeof(uint32_t);
-    Bytes rows(seeds.size() * row_bytes);
-    uint8_t* to = rows.data();
+    scratch.resize(seeds.size() * row_bytes);
+    uint8_t* to = scratch.data();
     const auto put = [&to](const void* from, size_t size) {
         std::memcpy(to, from, size);
         to += size;
@@ -71,7 +85,7 @@ void hash_tickets(std::span<const Hash256> seeds, uint16_t tile, std::span<const
         put(&tile, sizeof(tile));
         put(&words[i * words_each], words_each * sizeof(uint32_t));
     }
-    crypto::hash_rows(kTicketTag, nullptr, rows, row_bytes, tickets);
+    crypto::hash_rows(kTicketTag, nullptr, scratch, row_bytes, tickets);
 }
 
 }  // namespace daidd::work

@@ -4,6 +4,7 @@
 
 #include "inference/noised.h"
 #include "work/check.h"
+#include "work/trace.h"
 
 namespace daidd::work {
 
@@ -41,10 +42,19 @@ Hash256 noise_seed(const Hash256& parent_hash, const Hash256& unit, const Ticket
 /// E: 16 rows of r numbers in [−64, 63].
 std::vector<int8_t> noise_block(const Hash256& seed, uint32_t r);
 
+/// The seeds of some groups of one slice, and their E one after the other.
+struct GroupNoise {
+    std::vector<Hash256> seeds;
+    std::vector<int8_t> blocks;
+};
+/// Of `groups` groups from place.group on, of the operand that `trace` has as `tensor`; r is the fold step.
+GroupNoise noise_of_groups(const Hash256& parent_hash, const Hash256& unit, const Trace& trace,
+                           uint16_t tensor, TicketPlace place, uint32_t groups, uint32_t r);
+
 /// A': 16 rows of slice.columns numbers, clean code + E[row][column mod r] where columns count from the
 /// slice's start. Row u of the codes begins at codes[u · row_bytes]. Requires codes in [−64, 63].
 std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& slice,
-                                const std::vector<int8_t>& noise);
+                                std::span<const int8_t> noise);
 
 /// Whether a ticket of a slice of k columns wins, asked many times.
 class WinRule {
@@ -58,8 +68,8 @@ private:
 
 Hash256 ticket_of(const Hash256& seed, uint16_t tile, std::span<const uint32_t> words);
 /// The tickets of one tile under several seeds, hashed together. Requires tickets.size() == seeds.size() > 0;
-/// `words` holds as many for each, one after the other.
+/// `words` holds as many for each, one after the other. `scratch` spares an allocation a call.
 void hash_tickets(std::span<const Hash256> seeds, uint16_t tile, std::span<const uint32_t> words,
-                  std::span<Hash256> tickets);
+                  std::span<Hash256> tickets, Bytes& scratch);
 
 }  // namespace daidd::work
