@@ -164,7 +164,7 @@ void gemm(benchmark::State& state) {
     CodeRows codes;
     codes.resize(rows, linear.k, 1);
     std::fill(codes.factors.begin(), codes.factors.end(), Scale{8000, 40});
-    std::vector<int32_t> y(size_t{rows} * linear.n);
+    BigVector<int32_t> y(size_t{rows} * linear.n);
     Scratch scratch;
     for (auto _ : state) {
         kernels_of(best_backend())
@@ -211,7 +211,7 @@ Backend backend_of(benchmark::State& state) {
 void product(benchmark::State& state) {
     const Product p{uint32_t(state.range(0)), uint32_t(state.range(1)), uint32_t(state.range(2)),
                     uint32_t(state.range(3))};
-    std::vector<int32_t> y(size_t{p.codes.rows} * p.linear.n);
+    BigVector<int32_t> y(size_t{p.codes.rows} * p.linear.n);
     Scratch scratch;
     const Backend backend = backend_of(state);
     for (auto _ : state) {
@@ -241,7 +241,7 @@ private:
 void mined_product(benchmark::State& state) {
     const Product p{uint32_t(state.range(0)), uint32_t(state.range(1)), uint32_t(state.range(2)),
                     uint32_t(state.range(3))};
-    std::vector<int32_t> y(size_t{p.codes.rows} * p.linear.n);
+    BigVector<int32_t> y(size_t{p.codes.rows} * p.linear.n);
     Parallel parallel{1};
     std::vector<Scratch> scratch(1);
     NoTickets drawer{p.codes.rows};

@@ -39,7 +39,7 @@ void product(benchmark::State& state, Backend backend) {
     if (!is_supported(backend)) return state.SkipWithError("this processor lacks the backend");
     const Product p{uint32_t(state.range(0)), uint32_t(state.range(1)), uint32_t(state.range(2)),
                     uint32_t(state.range(3))};
-    std::vector<int32_t> y(size_t{p.codes.rows} * p.linear.n);
+    BigVector<int32_t> y(size_t{p.codes.rows} * p.linear.n);
     Scratch scratch;
     for (auto _ : state) {
         kernels_of(backend).linear(p.linear, &p.packed, p.codes, 0, p.packed.blocks, 14, y.data(), scratch);

@@ -12,9 +12,9 @@ namespace daidd::inference {
 
 namespace {
 
-/// Groups whose noised rows are this large together go through all tiles before the next ones: they stay in
-/// the second-level cache.
-constexpr size_t kChunkBytes = size_t{3} << 19;
+/// Groups whose noised rows are this large together go through all tiles before the next ones: so many that
+/// what is made of a tile once for all of them weighs little.
+constexpr size_t kChunkBytes = size_t{1} << 22;
 constexpr uint32_t kGroupsAtOnce = 12;
 /// Groups whose folds come together.
 constexpr uint32_t kBatchGroups = 16;

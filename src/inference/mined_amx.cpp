@@ -64,16 +64,6 @@ __m512i fold(const Cells* rows) {
 constexpr size_t kGroupLines = size_t{kGroupsAtOnce} * kTile;
 
 template <uint32_t G>
-void load_sums(const Cells* sums) {
-    amx::load<0>(sums, sizeof(Cells));
-    if constexpr (G > 1) {
-        amx::load<1>(sums + kTile, sizeof(Cells));
-        amx::load<2>(sums + 2 * kTile, sizeof(Cells));
-        amx::load<3>(sums + 3 * kTile, sizeof(Cells));
-    }
-}
-
-template <uint32_t G>
 void add_sums(const Cells* sums, Cells* clean) {
     for (size_t i = 0; i < G * kTile; ++i) {
         store(clean[i], _mm512_add_epi32(load(clean[i]), load(sums[i])));
@@ -90,26 +80,23 @@ void store_sums(Cells* sums) {
     }
 }
 
-/// T of G groups after some steps goes to `last`; `rows` begins at the first of the steps. A step's sums are
-/// folded while the next step's are multiplied: loads that follow a tile's store at once would wait for it.
+/// T of G groups goes to `last`. A step's sums are folded while the next step's are multiplied: loads that
+/// follow a tile's store at once would wait for it.
 template <uint32_t G>
 __attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t* rows, size_t rows_a_group,
-                                                 Steps steps, const Made& made, Cells* last) {
+                                                 const Made& made, Cells* last, Ahead& ahead) {
     alignas(64) Cells turns[2][kGroupLines];
-    const auto sums_after = [&](uint32_t step) { return step + 1 == steps.end ? last : turns[step % 2]; };
+    const auto sums_after = [&](uint32_t step) { return step + 1 == tile.steps ? last : turns[step % 2]; };
     const auto fold_step = [&](uint32_t step) {
         for (uint32_t g = 0; g < G; ++g) {
             store(made.folds[size_t{g} * tile.steps + step], fold(sums_after(step) + size_t{g} * kTile));
         }
     };
-    if (steps.begin == 0) {
-        amx::zero<0>(), amx::zero<1>(), amx::zero<2>(), amx::zero<3>();
-    } else {
-        load_sums<G>(made.sums);
-    }
-    const int8_t* left = tile.weights + size_t{steps.begin} * tile.step;
+    amx::zero<0>(), amx::zero<1>(), amx::zero<2>(), amx::zero<3>();
+    const int8_t* left = tile.weights;
     const size_t right_bytes = tile.right_bytes();
-    for (uint32_t step = steps.begin; step < steps.end; ++step) {
+    for (uint32_t step = 0; step < tile.steps; ++step) {
+        ahead.bring();
         for (uint32_t t = 0; t < tile.step; t += tile.depth, left += tile.depth, rows += right_bytes) {
             amx::load<4>(left, tile.stride);
             amx::load<6>(rows, sizeof(Cells));
@@ -123,10 +110,10 @@ __attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t*
                 add_products<3, 4, 7>();
             }
         }
-        if (step > steps.begin) fold_step(step - 1);
+        if (step > 0) fold_step(step - 1);
         store_sums<G>(sums_after(step));
     }
-    fold_step(steps.end - 1);
+    fold_step(tile.steps - 1);
 }
 
 /// E·X of one group in powers of 128: [i] is to be multiplied by 128 to the power of i.
@@ -161,13 +148,13 @@ void multiply_noise(const Tile& tile, const int8_t* noise, NoiseProducts& produc
 /// The clean sums of G groups. All are multiplied before the first is subtracted, as for multiply_and_fold().
 template <uint32_t G, bool kJoined>
 __attribute__((noinline)) void peel(const Tile& tile, const int8_t* noise, size_t noise_a_group,
-                                    const Made& made) {
+                                    const Cells* all_sums, const Made& made) {
     alignas(64) NoiseProducts products[G];
     for (uint32_t g = 0; g < G; ++g) multiply_noise<kJoined>(tile, noise + g * noise_a_group, products[g]);
-    const bool adds = made.ending != Ending::kClean;
-    const __m128i bits = _mm_cvtsi32_si128(made.ending == Ending::kJoined ? kPlaneBits : 0);
+    const bool adds = made.adds();
+    const __m128i bits = _mm_cvtsi32_si128(made.clean_shift());
     for (size_t g = 0; g < G; ++g) {
-        const Cells* const sums = made.sums + g * kTile;
+        const Cells* const sums = all_sums + g * kTile;
         Cells* const clean = made.clean + g * kTile;
         const auto& power = products[g].at;
         for (uint32_t v = 0; v < kTile; ++v) {
@@ -186,18 +173,22 @@ __attribute__((noinline)) void peel(const Tile& tile, const int8_t* noise, size_
 struct Kernel : avx512::MinedLanes {
     using Tile = inference::Tile;
     static constexpr uint32_t kGroupsAtOnce = inference::kGroupsAtOnce;
+    static constexpr uint32_t kTurns = 1;
     static size_t prepared_lines(const MinedRows& /*part*/) {
         return size_t{kPlanesOfPeel} * kStepMax / avx512::kDepth;
     }
     static uint32_t groups_together(uint32_t left) { return left >= kGroupsAtOnce ? kGroupsAtOnce : 1; }
 
+    static const int8_t* weights(const MinedProduct& product, uint32_t tile) {
+        return product.linear.weights.data() + size_t{tile} * kTile * product.linear.k;
+    }
+
     static Tile prepare(const MinedProduct& product, const MinedRows& part, uint32_t tile, Cells* lines) {
         const MinedSlice& id = part.id;
-        const size_t stride = product.linear.k;
         auto* const x = reinterpret_cast<int8_t*>(lines);
-        const Tile made{&product.linear.weights[tile * kTile * stride + id.slice.start],
+        const Tile made{weights(product, tile) + id.slice.start,
                         x,
-                        stride,
+                        product.linear.k,
                         id.step,
                         part.steps(),
                         depth_for(id.step)};
@@ -205,38 +196,36 @@ struct Kernel : avx512::MinedLanes {
         return made;
     }
 
-    void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, Steps steps,
-              const Made& made) {
+    void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, const Made& made,
+              Ahead& ahead) {
         if (depth != tile.depth) {
             configuration.reset();
             configuration.emplace(depth = tile.depth);
         }
         if (count == 1) {
-            mine<1>(tile, part, group, steps, made);
+            mine<1>(tile, part, group, made, ahead);
         } else {
-            mine<kGroupsAtOnce>(tile, part, group, steps, made);
+            mine<kGroupsAtOnce>(tile, part, group, made, ahead);
         }
     }
 
     template <uint32_t G>
-    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, Steps steps, const Made& made) {
+    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, const Made& made,
+                     Ahead& ahead) {
         const size_t rows_a_group = part.rows_a_group(), noise_a_group = part.noise_a_group();
-        const int8_t* const rows =
-            part.noised + group * rows_a_group + size_t{steps.begin} * tile.step * kTile;
-        const bool ends = steps.end == tile.steps;
-        Cells* const last = ends && made.ending == Ending::kKept ? made.clean : made.sums;
-        multiply_and_fold<G>(tile, rows, rows_a_group, steps, made, last);
-        if (!ends) return;
+        alignas(64) Cells sums[G * kTile];
+        Cells* const last = made.ending == Ending::kKept ? made.clean : sums;
+        multiply_and_fold<G>(tile, part.noised + group * rows_a_group, rows_a_group, made, last, ahead);
         const int8_t* const noise = part.noise + group * noise_a_group;
         switch (made.ending) {
         case Ending::kNone:
         case Ending::kKept: return;
-        case Ending::kSummed: return add_sums<G>(made.sums, made.clean);
+        case Ending::kSummed: return add_sums<G>(sums, made.clean);
         case Ending::kJoined:
         case Ending::kClean:
         case Ending::kAdded:
-            return part.joined_noise ? peel<G, true>(tile, noise, noise_a_group, made)
-                                     : peel<G, false>(tile, noise, noise_a_group, made);
+            return part.joined_noise ? peel<G, true>(tile, noise, noise_a_group, sums, made)
+                                     : peel<G, false>(tile, noise, noise_a_group, sums, made);
         }
     }
 

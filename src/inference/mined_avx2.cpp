@@ -104,26 +104,23 @@ inline __attribute__((always_inline)) void finish(const Block& block, __m256i* s
 
 /// H halves. Inlined into more code its sums would not stay in registers.
 template <class Product, uint32_t H>
-__attribute__((noinline)) void mine_block(const Block& block, Steps steps) {
+__attribute__((noinline)) void mine_block(const Block& block, Ahead& ahead) {
     constexpr uint32_t kSums = H * kColumnsAtOnce;
     const Tile& tile = block.tile;
     const Made& made = block.made;
     const uint32_t half = block.half, column = block.column;
-    const size_t first = size_t{steps.begin} * tile.cells_a_step;
     const size_t rows_a_half = block.part.rows_a_group() / 2;
-    const int8_t* rows =
-        block.part.noised + (size_t{2} * block.group + half) * rows_a_half + first * sizeof(__m256i);
-    const int32_t* weights = &tile.weights[first][column];
+    const int8_t* rows = block.part.noised + (size_t{2} * block.group + half) * rows_a_half;
+    const int32_t* weights = &tile.weights[0][column];
     __m256i sum[kSums];
 #pragma GCC unroll 12
-    for (uint32_t i = 0; i < kSums; ++i) {
-        sum[i] = steps.begin == 0 ? _mm256_setzero_si256() : load(block.sums(made.sums, i));
-    }
+    for (__m256i& s : sum) s = _mm256_setzero_si256();
     int32_t* folds[H];
 #pragma GCC unroll 3
-    for (uint32_t h = 0; h < H; ++h) folds[h] = lanes_of(made.folds + steps.begin, tile.steps, half + h);
-    const int32_t* excess = tile.excess == nullptr ? nullptr : &tile.excess[steps.begin][column];
-    for (uint32_t step = steps.begin; step < steps.end; ++step) {
+    for (uint32_t h = 0; h < H; ++h) folds[h] = lanes_of(made.folds, tile.steps, half + h);
+    const int32_t* excess = tile.excess == nullptr ? nullptr : &tile.excess[0][column];
+    for (uint32_t step = 0; step < tile.steps; ++step) {
+        if (column == 0) ahead.bring();
         if constexpr (Product::kOffset) {
 #pragma GCC unroll 4
             for (uint32_t v = 0; v < kColumnsAtOnce; ++v) {
@@ -160,12 +157,10 @@ __attribute__((noinline)) void mine_block(const Block& block, Steps steps) {
             folds[h] += kTile;
         }
     }
-    const bool ends = steps.end == tile.steps;
-    if (ends && made.ending == Ending::kNone) return;
-    if (ends) finish<Product, H>(block, sum);
-    Cells* const to = ends ? made.clean : made.sums;
+    if (made.ending == Ending::kNone) return;
+    finish<Product, H>(block, sum);
 #pragma GCC unroll 12
-    for (uint32_t i = 0; i < kSums; ++i) store(block.sums(to, i), sum[i]);
+    for (uint32_t i = 0; i < kSums; ++i) store(block.sums(made.clean, i), sum[i]);
 }
 
 /// AVX2. Noised codes need 16 bits: vpmaddubsw adds two products, of up to 254 · 128 each, in an int16 and
@@ -239,22 +234,26 @@ template <class Product>
 struct Kernel : MinedLanes {
     using Tile = inference::Tile;
     static constexpr uint32_t kGroupsAtOnce = 3;
+    static constexpr uint32_t kTurns = 2 * kGroupsAtOnce / Product::kHalvesAtOnce;
     static uint32_t groups_together(uint32_t left) { return std::min(kGroupsAtOnce, left); }
     static size_t prepared_lines(const MinedRows& part) { return Product::prepared_lines(part); }
 
     static Tile prepare(const MinedProduct& product, const MinedRows& part, uint32_t tile, Cells* lines) {
-        const size_t first = size_t{tile} * product.packed.depth + part.id.slice.start;
-        const int8_t* const packed = product.packed.weights.get() + first * kPackColumns;
+        const int8_t* const packed = weights(product, tile) + size_t{part.id.slice.start} * kPackColumns;
         return Product::prepare(reinterpret_cast<const Cells*>(packed), part, product.y != nullptr, lines);
     }
 
-    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, Steps steps,
-                     const Made& made) {
+    static const int8_t* weights(const MinedProduct& product, uint32_t tile) {
+        return product.packed.weights.get() + size_t{tile} * kPackColumns * product.packed.depth;
+    }
+
+    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count,
+                     const Made& made, Ahead& ahead) {
         const uint32_t at_once = count == kGroupsAtOnce ? Product::kHalvesAtOnce : 2;
         const auto mine_some = at_once == 2 ? mine_block<Product, 2> : mine_block<Product, 3>;
         for (uint32_t half = 0; half < 2 * count; half += at_once) {
             for (uint32_t column = 0; column < kTile; column += kColumnsAtOnce) {
-                mine_some({tile, part, group, half, column, made}, steps);
+                mine_some({tile, part, group, half, column, made}, ahead);
             }
         }
     }

@@ -16,7 +16,7 @@ using PairCells = int32_t[kTile][kPairs];
 constexpr uint32_t kGroupsAtOnce = 3;
 constexpr uint32_t kHalf = kTile / 2;
 // Cells that are multiplied without a look at their number; the shortest step has two.
-constexpr uint32_t kCellsMost = 4, kCellsLeast = 2;
+constexpr uint32_t kCellsMost = 8, kCellsLeast = 2;
 
 inline __attribute__((always_inline)) void add_pair_products(__m512i& sum, __m512i noise, __m512i pairs) {
     asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(noise), "v"(pairs));
@@ -29,6 +29,40 @@ struct Tile {
     const PairCells* peel;  // X: r / 4 cells
     uint32_t steps, cells_a_step;
 };
+
+/// Cells [first, first + C) of every step: what the codes' offset of 128 adds to the products of a step goes
+/// to, or is added to, `excess`; X[j] = Σ of the columns that are j modulo r, at most 64 and so within 2^13,
+/// to `x`.
+template <uint32_t C>
+void sum_cells(const Cells* weights, uint32_t steps, uint32_t cells_a_step, uint32_t first, Cells* excess,
+               PairCells* x) {
+    const __m512i offset = _mm512_set1_epi8(kUnsigned);
+    const __m512i even_columns = _mm512_set1_epi16(0x0001), odd_columns = _mm512_set1_epi16(0x0100);
+    __m512i even[C], odds[C];
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < C; ++i) even[i] = odds[i] = _mm512_setzero_si512();
+    for (uint32_t step = 0; step < steps; ++step) {
+        const Cells* const cells = weights + size_t{step} * cells_a_step + first;
+        __m512i sum = first == 0 ? _mm512_setzero_si512() : load(excess[step]);
+#pragma GCC unroll 8
+        for (uint32_t i = 0; i < C; ++i) {
+            const __m512i four = load(cells[i]);
+            add_products(sum, offset, four);
+            even[i] = _mm512_add_epi16(even[i], _mm512_maddubs_epi16(even_columns, four));
+            odds[i] = _mm512_add_epi16(odds[i], _mm512_maddubs_epi16(odd_columns, four));
+        }
+        store(excess[step], sum);
+    }
+    const __m512i left = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    const __m512i right = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < C; ++i) {
+        const __m512i low = _mm512_unpacklo_epi16(even[i], odds[i]);
+        const __m512i high = _mm512_unpackhi_epi16(even[i], odds[i]);
+        store(x[first + i][0], _mm512_permutex2var_epi64(low, left, high));
+        store(x[first + i][kHalf], _mm512_permutex2var_epi64(low, right, high));
+    }
+}
 
 template <bool kRight>
 inline __attribute__((always_inline)) void fold_half(const __m512i* s, Cells& fold) {
@@ -75,20 +109,17 @@ inline __attribute__((always_inline)) void end_half(const Tile& tile, const Mine
 /// G groups by the left or the right half of the columns; the left half comes first. Lane u of
 /// sum[8g + v] is T[u][v] of group g. Inlined into more code its sums would not stay in registers.
 template <uint32_t G, bool kRight, uint32_t kCells>
-__attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part, uint32_t group, Steps steps,
-                                         const Made& made) {
+__attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part, uint32_t group,
+                                         const Made& made, Ahead& ahead) {
     constexpr uint32_t kFirst = kRight ? kHalf : 0;
     const size_t rows_a_group = part.rows_a_group();
-    const size_t first = size_t{steps.begin} * tile.cells_a_step;
-    const int8_t* rows = part.noised + group * rows_a_group + first * sizeof(Cells);
-    const int32_t* weights = &tile.weights[first][kFirst];
+    const int8_t* rows = part.noised + group * rows_a_group;
+    const int32_t* weights = &tile.weights[0][kFirst];
     __m512i sum[G * kHalf];
-    const auto kept = [&made](uint32_t i) { return made.sums[i / kHalf * kTile + kFirst + i % kHalf]; };
 #pragma GCC unroll 24
-    for (uint32_t i = 0; i < G * kHalf; ++i) {
-        sum[i] = steps.begin == 0 ? _mm512_setzero_si512() : load(kept(i));
-    }
-    for (uint32_t step = steps.begin; step < steps.end; ++step) {
+    for (uint32_t i = 0; i < G * kHalf; ++i) sum[i] = _mm512_setzero_si512();
+    for (uint32_t step = 0; step < tile.steps; ++step) {
+        ahead.bring();
 #pragma GCC unroll 8
         for (uint32_t v = 0; v < kHalf; ++v) {
             const __m512i excess = _mm512_set1_epi32(tile.excess[step][kFirst + v]);
@@ -99,7 +130,7 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
         }
         // What counts the cells takes issue slots from what multiplies them.
         for (uint32_t i = 0; i < tile.cells_a_step; i += kCells) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
             for (uint32_t cell = 0; cell < kCells; ++cell, weights += kTile, rows += sizeof(Cells)) {
                 __m512i codes[G];
 #pragma GCC unroll 3
@@ -117,17 +148,13 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
             fold_half<kRight>(sum + g * kHalf, made.folds[size_t{g} * tile.steps + step]);
         }
     }
-    if (steps.end < tile.steps) {
-#pragma GCC unroll 24
-        for (uint32_t i = 0; i < G * kHalf; ++i) store(kept(i), sum[i]);
-        return;
-    }
     end_half<G, kRight>(tile, part, group, made, sum);
 }
 
 struct Kernel : MinedLanes {
     using Tile = inference::Tile;
     static constexpr uint32_t kGroupsAtOnce = inference::kGroupsAtOnce;
+    static constexpr uint32_t kTurns = 2;  // a half each
     static size_t prepared_lines(const MinedRows& part) {
         return part.steps() + size_t{kPairs} * kStepMax / kDepth;
     }
@@ -136,41 +163,44 @@ struct Kernel : MinedLanes {
         return left == kGroupsAtOnce + 1 ? 2 : std::min(kGroupsAtOnce, left);
     }
 
+    static const int8_t* weights(const MinedProduct& product, uint32_t tile) {
+        return product.packed.weights.get() + size_t{tile} * kPackColumns * product.packed.depth;
+    }
+
     static Tile prepare(const MinedProduct& product, const MinedRows& part, uint32_t tile, Cells* lines) {
-        const int8_t* const block =
-            product.packed.weights.get() + size_t{tile} * kPackColumns * product.packed.depth;
-        const auto* weights =
+        const int8_t* const block = weights(product, tile);
+        const auto* cells =
             reinterpret_cast<const Cells*>(block + size_t{part.id.slice.start} * kPackColumns);
         const uint32_t steps = part.steps(), cells_a_step = part.id.step / kDepth;
         auto* const x = reinterpret_cast<PairCells*>(lines + steps);
-        sum_weights(weights, steps, cells_a_step, lines);
-        if (product.y != nullptr) {
-            sum_periods(weights, steps, cells_a_step, [x](uint32_t cell, uint32_t half, __m512i four) {
-                store(x[cell][half * kHalf], four);
-            });
+        constexpr uint32_t kAtOnce = 8;
+        for (uint32_t i = 0; i < cells_a_step; i += kAtOnce) {
+            const uint32_t left = cells_a_step - i;
+            const auto sum = left == 2 ? sum_cells<2> : left == 4 ? sum_cells<4> : sum_cells<kAtOnce>;
+            sum(cells, steps, cells_a_step, i, lines, x);
         }
-        return {weights, lines, x, steps, cells_a_step};
+        return {cells, lines, x, steps, cells_a_step};
     }
 
-    void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, Steps steps,
-              const Made& made) const {
+    void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, const Made& made,
+              Ahead& ahead) const {
         if (tile.cells_a_step % kCellsMost == 0) {
-            mine<kCellsMost>(tile, part, group, count, steps, made);
+            mine<kCellsMost>(tile, part, group, count, made, ahead);
         } else {
-            mine<kCellsLeast>(tile, part, group, count, steps, made);
+            mine<kCellsLeast>(tile, part, group, count, made, ahead);
         }
     }
 
     template <uint32_t kCells>
-    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, Steps steps,
-                     const Made& made) {
+    static void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count,
+                     const Made& made, Ahead& ahead) {
         using Half = decltype(&mine_half<1, false, kCells>);
         constexpr Half kLeft[] = {mine_half<1, false, kCells>, mine_half<2, false, kCells>,
                                   mine_half<3, false, kCells>};
         constexpr Half kRight[] = {mine_half<1, true, kCells>, mine_half<2, true, kCells>,
                                    mine_half<3, true, kCells>};
-        kLeft[count - 1](tile, part, group, steps, made);
-        kRight[count - 1](tile, part, group, steps, made);
+        kLeft[count - 1](tile, part, group, made, ahead);
+        kRight[count - 1](tile, part, group, made, ahead);
     }
 };
 

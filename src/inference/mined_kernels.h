@@ -35,11 +35,6 @@ struct MinedProduct {
 /// Tiles that a kernel makes of the same groups, one after the other.
 inline constexpr uint32_t kTilesAtOnce = 8;
 
-/// Fold steps [begin, end) of a slice.
-struct Steps {
-    uint32_t begin, end;
-};
-
 inline constexpr int kPlaneBits = 7;  // a high plane's numbers count 128 times
 
 /// What becomes of T after a slice's last step.
@@ -52,11 +47,27 @@ enum class Ending : uint8_t {
     kAdded,   // clean += T − E·X
 };
 
+/// What to bring near while others are multiplied: `bytes` after the last ones at each turn. It may lie
+/// behind the end of the memory: what is only brought near need not exist.
+struct Stream {
+    const int8_t* at;
+    size_t bytes;
+    void bring() {
+        constexpr int kReads = 0, kNotNearest = 2;
+        for (size_t i = 0; i < bytes; i += sizeof(Cells)) __builtin_prefetch(at + i, kReads, kNotNearest);
+        at += bytes;
+    }
+};
+struct Ahead {
+    Stream weights;  // of the next tiles
+    Stream rows;     // of the next groups or plane
+    void bring() { weights.bring(), rows.bring(); }
+};
+
 /// Where a kernel leaves what it made of consecutive groups with one tile.
 struct Made {
-    Cells* sums;   // a group: T after the steps so far, lane u of [v] that of row u and column v
     Cells* folds;  // a group, a step: lane u to be turned by u and XORed with the others
-    Cells* clean;  // a group: the clean sums likewise
+    Cells* clean;  // a group: lane u of [v] is the clean sum of row u and column v
     Ending ending;
 
     bool adds() const { return ending != Ending::kKept && ending != Ending::kClean; }

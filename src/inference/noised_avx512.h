@@ -118,20 +118,4 @@ inline void words_of(const Cells* folds, uint32_t steps, uint32_t* words) {
     _mm512_mask_storeu_epi32(words, first_lanes(steps), all);
 }
 
-/// X[j] = Σ of the columns that are j modulo r, as 16-bit numbers: at most 64 columns, so |X| <= 2^13. Gives
-/// put(i, half, x): the four columns of cell i, of rows 0 to 7 or (half 1) 8 to 15, row by row.
-template <class Put>
-inline void sum_periods(const Cells* weights, uint32_t steps, uint32_t cells_a_step, const Put& put) {
-    for (uint32_t i = 0; i < cells_a_step; ++i) {
-        __m512i low = _mm512_setzero_si512(), high = low;
-        for (uint32_t step = 0; step < steps; ++step) {
-            const __m512i four = load(weights[size_t{step} * cells_a_step + i]);
-            low = _mm512_add_epi16(low, _mm512_cvtepi8_epi16(_mm512_castsi512_si256(four)));
-            high = _mm512_add_epi16(high, _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(four, 1)));
-        }
-        put(i, 0, low);
-        put(i, 1, high);
-    }
-}
-
 }  // namespace daidd::inference::avx512

@@ -8,13 +8,13 @@
 namespace daidd::inference {
 
 /// The loops of MinedKernels::tiles. A few groups meet all tiles before the next ones: their noised rows are
-/// read from the nearest cache, and their outputs lie side by side. Long rows meet the tiles in blocks of
-/// columns for the same reason; T waits in memory between two blocks. A Kernel has
+/// read from a near cache, and their outputs lie side by side. A Kernel has
 ///     kGroupsAtOnce
 ///     prepared_lines(part): cells that prepare() fills
 ///     groups_together(left): how many of the groups that are left go together
+///     weights(product, tile): where they begin; those of the tiles lie one after the other
 ///     Tile prepare(product, part, tile, lines): what the weights of one slice give, once for all groups
-///     void mine(tile, part, group, count, steps, made): after the last step also the clean sums
+///     void mine(tile, part, group, count, made, ahead): brings what lies ahead kTurns times a step
 ///     Outputs: of a block, made as OutputBlock
 ///     put(outputs, factors, high, low, joined, turned, y): the outputs of one group from its clean sums; low
 ///         is null for one plane and for two joined, turned is memory for both
@@ -40,53 +40,60 @@ public:
             prepared = std::max(prepared, Kernel::prepared_lines(part));
             words_a_tile_ += size_t{groups} * part.steps();
         }
-        tile_lines_ = (1 + clean_planes_) * kGroupLines + size_t{Kernel::kGroupsAtOnce} * steps_max;
+        const size_t folds = size_t{Kernel::kGroupsAtOnce} * steps_max;
+        const size_t clean = count_ * clean_planes_ * kGroupLines;
         auto* lines = reinterpret_cast<Cells*>(
-            scratch.take_lines(count_ * (slices_ * prepared + tile_lines_) + size_t{2} * kTile));
+            scratch.take_lines(count_ * slices_ * prepared + folds + clean + size_t{2} * kTile));
         for (uint32_t tile = 0; tile < count_; ++tile) {
             for (size_t s = 0; s < slices_; ++s, lines += prepared) {
                 tiles_[tile][s] = Kernel::prepare(product, product.parts[s], begin + tile, lines);
             }
         }
+        const int8_t* const next = Kernel::weights(product, end);
+        const auto bytes = size_t(next - Kernel::weights(product, end - 1));
+        size_t turns = 0;
+        for (const MinedRows& part : product.parts) turns += size_t{Kernel::kTurns} * part.steps();
+        turns *= (groups + Kernel::kGroupsAtOnce - 1) / Kernel::kGroupsAtOnce;
+        ahead_.weights = {next, (bytes + turns - 1) / turns};
         turned_ = lines;
-        made_ = lines + size_t{2} * kTile;
+        folds_ = turned_ + size_t{2} * kTile;
+        clean_ = folds_ + folds;
     }
 
     void run() {
         for (uint32_t g = 0; g < groups_;) {
             const uint32_t together = Kernel::groups_together(groups_ - g);
-            for (size_t p = 0; p < parts_; ++p) mine_part(p, g, together);
-            for (uint32_t tile = 0; tile < count_; ++tile) put(tile, g, together);
+            for (size_t p = 0; p < parts_; ++p) {
+                ahead_.rows = rows_after(p, g, together);
+                for (uint32_t tile = 0; tile < count_; ++tile) {
+                    mine(tile, p, g, together);
+                    write_words(tile, p, g, together);
+                    if (p + 1 == parts_) put(tile, g, together);
+                }
+            }
             g += together;
         }
     }
 
 private:
     static constexpr size_t kGroupLines = size_t{Kernel::kGroupsAtOnce} * kTile;
-    static constexpr uint32_t kBlockColumnsMax = 1024;
-    static constexpr uint32_t kBlockColumns = 512;
 
-    Cells* sums_of(uint32_t tile) { return made_ + tile * tile_lines_; }
-    Cells* clean_of(uint32_t tile) { return sums_of(tile) + kGroupLines; }
-    Cells* folds_of(uint32_t tile) { return clean_of(tile) + clean_planes_ * kGroupLines; }
+    Cells* clean_of(uint32_t tile) { return clean_ + tile * clean_planes_ * kGroupLines; }
 
-    void mine_part(size_t p, uint32_t g, uint32_t together) {
-        const MinedRows& part = product_.parts[p];
-        const uint32_t steps = part.steps();
-        const uint32_t at_once =
-            part.id.slice.columns <= kBlockColumnsMax ? steps : kBlockColumns / part.id.step;
-        for (uint32_t step = 0; step < steps; step += at_once) {
-            for (uint32_t tile = 0; tile < count_; ++tile) {
-                mine(tile, p, g, together, {step, std::min(steps, step + at_once)});
-            }
-        }
-        for (uint32_t tile = 0; tile < count_; ++tile) write_words(tile, p, g, together);
+    void mine(uint32_t tile, size_t p, uint32_t g, uint32_t together) {
+        Cells* const clean = clean_of(tile) + (product_.joined ? 0 : p / slices_ * kGroupLines);
+        kernel_.mine(tiles_[tile][p % slices_], product_.parts[p], first_ + g, together,
+                     {folds_, clean, ending_of(p)}, ahead_);
     }
 
-    void mine(uint32_t tile, size_t p, uint32_t g, uint32_t together, Steps steps) {
-        Cells* const clean = clean_of(tile) + (product_.joined ? 0 : p / slices_ * kGroupLines);
-        kernel_.mine(tiles_[tile][p % slices_], product_.parts[p], first_ + g, together, steps,
-                     {sums_of(tile), folds_of(tile), clean, ending_of(p)});
+    /// The rows that meet the tiles after these.
+    Stream rows_after(size_t p, uint32_t g, uint32_t together) const {
+        const size_t turns = size_t{count_} * Kernel::kTurns * product_.parts[p].steps();
+        const bool last = p + 1 == parts_;
+        const MinedRows& part = product_.parts[last ? 0 : p + 1];
+        const size_t bytes = together * part.rows_a_group();
+        return {part.noised + (first_ + g + (last ? together : 0)) * part.rows_a_group(),
+                (bytes + turns - 1) / turns};
     }
 
     Ending ending_of(size_t p) const {
@@ -102,9 +109,8 @@ private:
         for (size_t before = 0; before < p; ++before) to += size_t{groups_} * product_.parts[before].steps();
         const uint32_t steps = product_.parts[p].steps(), count = together * steps;
         to += size_t{g} * steps;
-        const Cells* const folds = folds_of(tile);
         for (uint32_t w = 0; w < count; w += kTile) {
-            Kernel::put_words(folds + w, std::min(kTile, count - w), to + w);
+            Kernel::put_words(folds_ + w, std::min(kTile, count - w), to + w);
         }
     }
 
@@ -125,10 +131,12 @@ private:
     uint32_t* const words_;
     const size_t parts_, slices_;
     const uint32_t clean_planes_;
-    size_t words_a_tile_ = 0, tile_lines_ = 0;
+    Ahead ahead_;
+    size_t words_a_tile_ = 0;
     typename Kernel::Tile tiles_[kTilesAtOnce][kDepthMax / kSliceColumns];
     Cells* turned_;  // memory of put()
-    Cells* made_;    // of each tile: sums, clean sums, folds
+    Cells* folds_;   // of one part of one tile
+    Cells* clean_;   // sums of each tile
     Kernel kernel_;
 };
 
