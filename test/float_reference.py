@@ -3,13 +3,17 @@
 in float32 straight from the GGUF file, with numpy alone. Slow and plain on purpose.
 
   float_reference.py perplexity MODEL.gguf TOKENS.json [--window 512]   {"tokens", "nll", "perplexity"}
-  float_reference.py greedy MODEL.gguf PROMPTS.json [--count 8]         [[token, …], …]
+  float_reference.py compare MODEL.gguf TOKENS.json [--fx N] [--window 512] <LOGITS   the same and "kl", "gaps"
+  float_reference.py follow MODEL.gguf ANSWERS.json                     [{"equal", "gap"}, …]
 
-TOKENS.json is a list of token ids, PROMPTS.json a list of such lists.
+TOKENS.json is a list of token ids, ANSWERS.json a list of pairs of such lists, prompt and answer. LOGITS are another
+model's, a row for each predicted token: int32 with N fraction bits, as `dai-model eval -logits` writes them, or
+float32. A gap is how much less likely this model takes the other's token than its own first choice, in nats.
 """
 import argparse
 import json
 import struct
+import sys
 
 import numpy as np
 
@@ -151,7 +155,37 @@ class Model:
         return self.norm(residuals, self.w["output_norm.weight"]) @ head.T
 
 
-def perplexity(model, tokens, window):
+def log_softmax(logits):
+    logits = logits.astype(np.float64)
+    logits -= logits.max(-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+class Comparison:
+    """Of this model with another, position by position. kl: the mean Kullback-Leibler divergence of this model's
+    distribution from the other's, nats. gaps: one for each position where the two have different top tokens."""
+
+    def __init__(self, rows, fx):
+        self.rows = rows
+        self.unit = 0.5 ** (fx or 0)
+        self.kind = np.dtype("<f4" if fx is None else "<i4")
+        self.divergence, self.gaps, self.count = 0.0, [], 0
+
+    def add(self, logs):
+        """This model's log probabilities, a row a position."""
+        data = self.rows.read(logs.size * self.kind.itemsize)
+        others = log_softmax(np.frombuffer(data, self.kind).reshape(logs.shape) * self.unit)
+        self.divergence += float((np.exp(logs) * (logs - others)).sum())
+        self.count += len(logs)
+        gaps = logs.max(-1) - logs[np.arange(len(logs)), others.argmax(-1)]
+        self.gaps += gaps[logs.argmax(-1) != others.argmax(-1)].tolist()
+
+    def result(self):
+        assert not self.rows.read(1), "more logits than positions"
+        return {"kl": self.divergence / self.count, "gaps": self.gaps}
+
+
+def perplexity(model, tokens, window, comparison=None):
     """Each window is predicted from its own beginning; what does not fill a window is dropped."""
     total, count = 0.0, 0
     for at in range(0, len(tokens) - window + 1, window):
@@ -159,38 +193,43 @@ def perplexity(model, tokens, window):
         rows = model.residuals(part, [])[:-1]
         # A few rows at a time: of a vocabulary of 262,144 all of them fill a gigabyte.
         for first in range(0, window - 1, ROWS_AT_ONCE):
-            logits = model.logits(rows[first:first + ROWS_AT_ONCE]).astype(np.float64)
-            top = logits.max(-1, keepdims=True)
-            log_sum = np.log(np.exp(logits - top).sum(-1)) + top[:, 0]
-            wanted = part[first + 1:first + 1 + len(logits)]
-            total += float((log_sum - logits[np.arange(len(logits)), wanted]).sum())
+            logs = log_softmax(model.logits(rows[first:first + ROWS_AT_ONCE]))
+            wanted = part[first + 1:first + 1 + len(logs)]
+            total -= float(logs[np.arange(len(logs)), wanted].sum())
+            if comparison:
+                comparison.add(logs)
         count += window - 1
-    return {"tokens": count, "nll": total / count, "perplexity": float(np.exp(total / count))}
+    result = {"tokens": count, "nll": total / count, "perplexity": float(np.exp(total / count))}
+    return result | comparison.result() if comparison else result
 
 
-def greedy(model, prompt, count):
-    cache, tokens, answer = [], list(prompt), []
-    while len(answer) < count:
-        answer.append(int(model.logits(model.residuals(tokens, cache)[-1]).argmax()))
-        tokens = [answer[-1]]
-    return answer
+def follow(model, prompt, answer):
+    """How many tokens of the answer are this model's own choices, and the gap of the first that is not (0: all are)."""
+    cache, tokens = [], prompt
+    for equal, token in enumerate(answer):
+        logs = log_softmax(model.logits(model.residuals(tokens, cache)[-1]))
+        if token != logs.argmax():
+            return {"equal": equal, "gap": float(logs.max() - logs[token])}
+        tokens = [token]
+    return {"equal": len(answer), "gap": 0.0}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["perplexity", "greedy"])
+    parser.add_argument("what", choices=["perplexity", "compare", "follow"])
     parser.add_argument("model")
     parser.add_argument("tokens")
     parser.add_argument("--window", type=int, default=512)
-    parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--fx", type=int)
     args = parser.parse_args()
     model = Model(args.model)
     with open(args.tokens, encoding="utf-8") as file:
         tokens = json.load(file)
-    if args.what == "perplexity":
-        print(json.dumps(perplexity(model, tokens, args.window)))
+    if args.what == "follow":
+        print(json.dumps([follow(model, prompt, answer) for prompt, answer in tokens]))
     else:
-        print(json.dumps([greedy(model, prompt, args.count) for prompt in tokens]))
+        comparison = Comparison(sys.stdin.buffer, args.fx) if args.what == "compare" else None
+        print(json.dumps(perplexity(model, tokens, args.window, comparison)))
 
 
 if __name__ == "__main__":

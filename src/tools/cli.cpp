@@ -92,9 +92,13 @@ void add_eval(CLI::App& app, Commands& commands) {
     eval->add_option("--max-windows", commands.eval.windows_max, "0 (default): all");
     eval->add_option("--backend", commands.eval.backend, "scalar, avx2, avxvnni, avx512 or amx");
     eval->add_option("--threads", commands.eval.threads)->check(CLI::Range(1, 64));
+    auto* logits = eval->add_option("--logits", commands.eval.logits,
+                                    "file or pipe for the logits: int32 with the model's fx fraction bits, a "
+                                    "row of the vocabulary's size for each predicted token");
     eval->add_flag(
-        "--choices", commands.eval.choices,
-        R"(the text is a question a line: {"context": text, "choices": [text, ...], "answer": index})");
+            "--choices", commands.eval.choices,
+            R"(the text is a question a line: {"context": text, "choices": [text, ...], "answer": index})")
+        ->excludes(logits);
     eval->add_flag("--json", commands.eval.json,
                    "{tokens, nll, perplexity, loss, predicted, model_root, corpus_root, commitment}, or of "
                    "choices {questions, right, model_root, questions_root, commitment}");

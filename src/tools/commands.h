@@ -38,6 +38,7 @@ Outcome run(const RunArguments& arguments);
 
 struct EvalArguments {
     std::string model, text, backend;
+    std::string logits;  ///< file to write them to; empty: they are not kept
     uint32_t window = 512;
     uint32_t windows_max = 0;  ///< 0: all
     unsigned threads = 1;

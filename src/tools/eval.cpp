@@ -1,6 +1,7 @@
 #include "training/evaluate.h"
 
 #include <cmath>
+#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -37,9 +38,19 @@ Outcome eval_text(const EvalArguments& arguments, const LoadedModel& loaded, std
         begun(loaded.tokenizer.encode(text), arguments.window, loaded.tokenizer.begin_token());
     if (tokens.size() < arguments.window)
         return arguments.text + ": shorter than one window of " + std::to_string(arguments.window);
+    training::TakeLogits write;
+    std::ofstream logits;
+    if (!arguments.logits.empty()) {
+        logits.open(arguments.logits, std::ios::binary);
+        if (!logits) return arguments.logits + ": cannot be written";
+        write = [&logits](std::span<const int32_t> rows) {
+            logits.write(reinterpret_cast<const char*>(rows.data()), std::streamsize(rows.size_bytes()));
+        };
+    }
     const auto sum =
-        training::evaluate(loaded.model, tokens, arguments.window, arguments.windows_max, options);
+        training::evaluate(loaded.model, tokens, arguments.window, arguments.windows_max, options, write);
     if (!sum) return arguments.text + ": " + std::string{to_string(sum.error())};
+    if (!logits.flush()) return arguments.logits + ": cannot be written";
 
     // Only what people read is a float; the loss is committed to.
     const double bits = std::ldexp(double(sum->loss), -training::kLossBits) / double(sum->tokens);

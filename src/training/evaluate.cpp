@@ -22,7 +22,8 @@ std::string_view to_string(EvalError error) {
 }
 
 Result<LossSum, EvalError> evaluate(const Model& model, std::span<const uint32_t> tokens, uint32_t window,
-                                    uint64_t windows_max, const EvalOptions& options) {
+                                    uint64_t windows_max, const EvalOptions& options,
+                                    const TakeLogits& take_logits) {
     if (window < 2 || window > model.dimensions().context) return Fail{EvalError::kWindow};
     uint64_t windows = tokens.size() / window;
     if (windows_max != 0) windows = std::min(windows, windows_max);
@@ -35,7 +36,7 @@ Result<LossSum, EvalError> evaluate(const Model& model, std::span<const uint32_t
     LossSum sum;
     for (uint64_t w = 0; w < windows; ++w) {
         sequence.truncate(0);
-        if (const auto error = runner.add(sequence, tokens.subspan(w * window, window), sum)) {
+        if (const auto error = runner.add(sequence, tokens.subspan(w * window, window), sum, take_logits)) {
             return Fail{*error};
         }
     }

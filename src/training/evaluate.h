@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "inference/forward.h"
 #include "training/loss.h"
 
@@ -37,10 +39,14 @@ struct LossSum {
     }
 };
 
+/// Is given logits: whole rows, one for each predicted token in the order of the text.
+using TakeLogits = std::function<void(std::span<const int32_t> rows)>;
+
 /// The text is cut into whole windows of `window` tokens, the rest is dropped, and the first `windows_max`
 /// windows (0: all) are taken. In each the tokens but the first are predicted from those before them in it.
 Result<LossSum, EvalError> evaluate(const inference::Model& model, std::span<const uint32_t> tokens,
-                                    uint32_t window, uint64_t windows_max, const EvalOptions& options = {});
+                                    uint32_t window, uint64_t windows_max, const EvalOptions& options = {},
+                                    const TakeLogits& take_logits = {});
 
 /// A verifiable perplexity, 2^(loss · 2^−16 / tokens): whoever has the model and the corpus can repeat it.
 struct Evaluation {

@@ -26,13 +26,14 @@ LossRunner::LossRunner(const inference::Model& model, const EvalOptions& options
 }
 
 std::optional<EvalError> LossRunner::add(inference::Sequence& sequence, std::span<const uint32_t> tokens,
-                                         LossSum& sum) {
+                                         LossSum& sum, const TakeLogits& take_logits) {
     for (size_t at = 0; at + 1 < tokens.size(); at += options_.chunk) {
         const size_t count = std::min<size_t>(options_.chunk, tokens.size() - 1 - at);
         const auto logits = forward(model_, options_.backend, sequence, tokens.subspan(at, count),
                                     {.logits = Logits::kAll, .threads = options_.threads});
         if (!logits) return error_of(logits.error());
         add_losses(*logits, tokens.subspan(at + 1, count), sum);
+        if (take_logits) take_logits(*logits);
     }
     return std::nullopt;
 }

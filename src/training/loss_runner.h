@@ -15,7 +15,7 @@ public:
     /// Appends tokens [0, n) to the sequence and adds the losses of tokens [1, n]; `tokens` has n + 1 of
     /// them.
     std::optional<EvalError> add(inference::Sequence& sequence, std::span<const uint32_t> tokens,
-                                 LossSum& sum);
+                                 LossSum& sum, const TakeLogits& take_logits = {});
     /// A row of logits for each expected token. Requires tokens that the model knows.
     void add_losses(std::span<const int32_t> logits, std::span<const uint32_t> expected, LossSum& sum);
     bool knows(std::span<const uint32_t> tokens) const;

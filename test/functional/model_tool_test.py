@@ -449,6 +449,29 @@ def evaluate(network):
     expect_failure("window: longer than the model's context", "eval", model, text, f"-window={CONTEXT + 1}")
 
 
+def evaluate_shows_logits(network):
+    """They are those that the loss is of: the float loss of the rows is the integer one."""
+    model = converted(network)
+    content = bytes(range(32, 127))
+    text, logits = write_text(network, content), network.directory / "logits"
+    shown = answer("eval", model, text, "-window=32", f"-logits={logits}")
+    expect_equal(shown, answer("eval", model, text, "-window=32"))
+    data = logits.read_bytes()
+    expect_equal(len(data), shown["predicted"] * VOCABULARY * 4)
+    unit = 0.5 ** answer("inspect", model)["fx"]
+    predicted = [byte for begin in (0, 32) for byte in content[begin + 1:begin + 32]]
+    bits = 0.0
+    for i, token in enumerate(predicted):
+        row = [value * unit for value in struct.unpack_from(f"<{VOCABULARY}i", data, i * VOCABULARY * 4)]
+        bits += math.log2(sum(math.exp(value - row[token]) for value in row))
+    assert abs(bits - shown["loss"] / 2**16) < 4e-5 * len(predicted), (bits, shown)
+
+    expect_failure(f"{network.directory}: cannot be written", "eval", model, text, "-window=32",
+                   f"-logits={network.directory}")
+    expect_failure("/dev/full: cannot be written", "eval", model, text, "-window=32", "-logits=/dev/full")
+    expect_usage_error("--logits excludes --choices", "eval", model, text, "-choices", f"-logits={logits}")
+
+
 def evaluate_choices(network):
     model = converted(network)
 
@@ -552,5 +575,5 @@ if __name__ == "__main__":
     main(commands_are_known, arguments_are_checked, backends_are_named, devices_are_named,
          files_that_are_not_there, files_of_another_kind,
          truncated_files, sources_that_cannot_be_converted, targets_that_cannot_be_written, convert, inspect, tokenize,
-         run, sampler_flags_are_checked, run_under_a_grammar, run_at_the_context_s_end, evaluate, evaluate_choices, bench,
-         chain_spec, models_of_another_vocabulary)
+         run, sampler_flags_are_checked, run_under_a_grammar, run_at_the_context_s_end, evaluate, evaluate_shows_logits,
+         evaluate_choices, bench, chain_spec, models_of_another_vocabulary)

@@ -101,6 +101,24 @@ TEST_F(Evaluate, ChunksThreadsAndBackendsNeverShow) {
     }
 }
 
+TEST_F(Evaluate, ShowsTheLogitsOfPredictedTokensInOrder) {
+    std::vector<int32_t> expected;
+    for (const size_t begin : {0, 50, 100}) {
+        Sequence sequence{model, 50};
+        const auto window = std::span{tokens}.subspan(begin, 49);
+        const auto logits = *forward(model, Backend::kScalar, sequence, window, {.logits = Logits::kAll});
+        expected.insert(expected.end(), logits.begin(), logits.end());
+    }
+    for (const uint32_t chunk : {1u, 20u, 49u, 1000u}) {
+        std::vector<int32_t> taken;
+        const auto take = [&](std::span<const int32_t> rows) {
+            taken.insert(taken.end(), rows.begin(), rows.end());
+        };
+        ASSERT_TRUE(evaluate(model, tokens, 50, 0, {.chunk = chunk}, take));
+        EXPECT_EQ(taken, expected) << chunk;
+    }
+}
+
 TEST_F(Evaluate, TakesWholeWindowsFromTheBeginning) {
     const auto two = evaluate(model, tokens, 60, 0);
     EXPECT_EQ(two->tokens, 2u * 59) << "150 tokens are two windows and a rest";
