@@ -168,15 +168,16 @@ bool is_drawn(const Drawn& drawn) { return !drawn.noise.empty(); }
 }  // namespace
 
 void pack_noise_pairs(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out) {
-    for (uint32_t u = 0; u < kTile; ++u) {
-        for (uint32_t t = 0; t < r; t += 2) {
-            int16_t pair[2];
-            for (uint32_t i = 0; i < 2; ++i) {
-                const uint32_t at = u * r + t + i;
-                pair[i] = int16_t(-(high == nullptr ? 0 : 128 * high[at]) - low[at]);
-            }
-            std::memcpy(out + size_t{t} * 2 * kTile + size_t{u} * sizeof pair, pair, sizeof pair);
-        }
+    constexpr uint32_t kPair = 2;
+    int16_t noise[kTile * kStepMax];
+    for (uint32_t i = 0; i < kTile * r; ++i) noise[i] = int16_t(-low[i]);
+    if (high != nullptr) {
+        for (uint32_t i = 0; i < kTile * r; ++i) noise[i] = int16_t(noise[i] - 128 * high[i]);
+    }
+    constexpr size_t kPairBytes = kPair * sizeof(int16_t);
+    for (uint32_t t = 0; t < r; t += kPair) {
+        for (uint32_t u = 0; u < kTile; ++u, out += kPairBytes)
+            std::memcpy(out, &noise[u * r + t], kPairBytes);
     }
 }
 
