@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "device/device_trace.h"
+#include "device/device_tickets.h"
 
 namespace daidd::device {
 
@@ -16,6 +16,8 @@ constexpr uint32_t kLibraryRowsMin = 16;
 constexpr size_t kScoreBytesMax = size_t{256} << 20;
 
 bool has_kernels(OpKind kind) { return kind <= OpKind::kHead; }
+
+uint64_t mebibytes(uint64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; }
 
 }  // namespace
 
@@ -219,7 +221,21 @@ Result<DeviceModel, std::string> DeviceModel::upload(std::shared_ptr<Device> dev
                         " of the model's graph has no kernel for devices"};
         }
     }
+    const uint64_t needed = number_bytes(model), memory = device->info().memory_bytes;
+    if (needed > memory) {
+        return Fail{"the model's numbers take " + std::to_string(mebibytes(needed)) +
+                    " MiB of memory, it has " + std::to_string(memory >> 20) + " MiB"};
+    }
     return DeviceModel{Operations{std::move(device)}, model};
+}
+
+uint64_t DeviceModel::number_bytes(const Model& model) {
+    const ModelParts& parts = model.parts();
+    uint64_t bytes = parts.embedding.codes.size_bytes() + sizeof(uint32_t) * parts.embedding.mw.size() +
+                     sizeof(uint64_t) * parts.rope.size();
+    for (const Linear& linear : parts.linears) bytes += Operations::bytes_of(linear);
+    for (const Norm& norm : parts.norms) bytes += norm.gq.size_bytes();
+    return bytes;
 }
 
 DeviceSequence DeviceModel::make_sequence(uint32_t capacity) const {
@@ -265,6 +281,9 @@ BufferPtr DeviceModel::run(DeviceSequence& sequence, std::span<const uint32_t> t
         logits->insert(logits->end(), part.begin(), part.end());
     }
     if (options.trace != nullptr) trace.deliver(*options.trace, sequence.length());
+    if (options.tickets != nullptr) {
+        DeviceTickets{operations_, pool_, model_, linears_}.draw(trace, *options.tickets, options.threads);
+    }
     sequence.length_ += uint32_t(tokens.size());
     return output;
 }
@@ -274,6 +293,7 @@ Result<BigVector<int32_t>, ForwardError> DeviceModel::forward(DeviceSequence& se
                                                               const ForwardOptions& options,
                                                               uint32_t rows_max) {
     assert(rows_max > 0);
+    assert(options.tickets == nullptr || (options.trace != nullptr && options.logits != Logits::kLast));
     if (const auto error = check(sequence, tokens)) return Fail{*error};
     BigVector<int32_t> logits;
     run(sequence, tokens, options, rows_max, &logits);

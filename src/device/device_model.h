@@ -30,17 +30,22 @@ private:
 class DeviceModel {
 public:
     /// Copies every number to the device. The error names an operation of the graph that devices have no
-    /// kernel for. Throws DeviceFailure, as all that follows does.
+    /// kernel for, or says that the device's memory is too small for the numbers alone. Throws DeviceFailure,
+    /// as all that follows does.
     static Result<DeviceModel, std::string> upload(std::shared_ptr<Device> device,
                                                    const inference::Model& model);
+
+    /// What upload() takes of a device's memory.
+    static uint64_t number_bytes(const inference::Model& model);
 
     const inference::Model& model() const { return model_; }
     /// Requires 0 < capacity <= the model's context.
     DeviceSequence make_sequence(uint32_t capacity) const;
 
-    /// As inference::forward, whose contract this has; options.threads means nothing here. Many tokens run in
-    /// chunks of at most `rows_max` rows, which bounds the memory. After a DeviceFailure the sequence is as
-    /// it was.
+    /// As inference::forward, whose contract this has; options.threads only hand words to options.tickets.
+    /// Many tokens run in chunks of at most `rows_max` rows, which bounds the device's memory; a trace is
+    /// kept here as a whole, and tickets are folded when it is complete. After a DeviceFailure the sequence
+    /// is as it was.
     Result<BigVector<int32_t>, inference::ForwardError> forward(DeviceSequence& sequence,
                                                                 std::span<const uint32_t> tokens,
                                                                 const inference::ForwardOptions& options = {},

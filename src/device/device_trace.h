@@ -19,6 +19,7 @@ public:
     void heads(uint16_t tensor, const DeviceCodes& heads, const AttentionShape& shape);
 
     void deliver(inference::TraceSink& sink, uint32_t first_position) const;
+    ByteView rows(uint16_t tensor) const { return tensors_[tensor]; }
 
 private:
     const Operations& operations_;

@@ -54,6 +54,11 @@ DeviceLinear Operations::upload(const Linear& linear) const {
             linear.bias.empty() ? empty_ : upload(linear.bias)};
 }
 
+uint64_t Operations::bytes_of(const Linear& linear) {
+    return uint64_t{parts(linear.n, kColumnAlign)} * kColumnAlign * row_stride(linear.k) +
+           sizeof(uint32_t) * linear.n + linear.bias.size_bytes();
+}
+
 void Operations::launch(Kernel kernel, uint32_t groups_x, uint32_t groups_y,
                         std::initializer_list<Argument> arguments) const {
     device_->launch(kernel, groups_x, groups_y, std::span{arguments.begin(), arguments.size()});

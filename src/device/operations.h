@@ -87,6 +87,8 @@ public:
         return values;
     }
     DeviceLinear upload(const inference::Linear& linear) const;
+    /// What that takes.
+    static uint64_t bytes_of(const inference::Linear& linear);
 
     void embedding(const BufferPtr& tokens, const BufferPtr& codes, const BufferPtr& scales, uint32_t rows,
                    uint32_t dim, uint32_t fx, const BufferPtr& y) const;

@@ -97,6 +97,40 @@ TEST_P(OnDeviceModel, RefusesWhatItCannotRun) {
     EXPECT_EQ(error({1}), "none");
 }
 
+/// Says how much memory it has, and counts what is written to it.
+class SizedDevice final : public PassingDevice {
+public:
+    explicit SizedDevice(std::shared_ptr<Device> inner)
+        : PassingDevice{std::move(inner)}, info_{inner_->info()} {}
+
+    const DeviceInfo& info() const override { return info_; }
+    void write(const BufferPtr& buffer, ByteView bytes) override {
+        written += bytes.size();
+        PassingDevice::write(buffer, bytes);
+    }
+
+    DeviceInfo info_;
+    uint64_t written = 0;
+};
+
+TEST_P(OnDeviceModel, IsRefusedWhereItsNumbersDoNotFit) {
+    for (const ToyShape& shape : {regtest_toy(), odd_toy()}) {
+        const Model model = build(shape);
+        const auto sized = std::make_shared<SizedDevice>(device);
+        (void)Operations{sized};
+        const uint64_t tables = sized->written, needed = DeviceModel::number_bytes(model);
+        sized->info_.memory_bytes = needed - 1;
+        const auto refused = DeviceModel::upload(sized, model);
+        ASSERT_FALSE(refused);
+        EXPECT_TRUE(refused.error().starts_with("the model's numbers take 1 MiB of memory, it has 0 MiB"))
+            << refused.error();
+        EXPECT_EQ(sized->written, tables) << "nothing is copied";
+        sized->info_.memory_bytes = needed;
+        EXPECT_TRUE(DeviceModel::upload(sized, model));
+        EXPECT_EQ(sized->written, 2 * tables + needed);
+    }
+}
+
 TEST_P(OnDeviceModel, LeavesTheSequenceAsItWasWhereTheDeviceFails) {
     const Model model = build(regtest_toy());
     const auto tokens = draw_tokens(model, 6);
