@@ -27,9 +27,25 @@ std::vector<DeviceInfo> list_devices() {
     return devices;
 }
 
+std::string describe_devices() {
+    std::string text;
+    const auto add = [&](const std::vector<DeviceInfo>& devices, const std::string& none) {
+        for (const DeviceInfo& info : devices) {
+            const auto opened = open_device(info.id);
+            text += info.id + ": " + info.name + ", " + info.driver + ", " +
+                    std::to_string(info.memory_bytes >> 20) +
+                    " MiB\n  self-test: " + (opened ? "passed" : opened.error()) + "\n";
+        }
+        if (devices.empty()) text += none + "\n";
+    };
+    add(list_opencl(), "no OpenCL device: " + why_no_opencl());
+    add(list_cuda(), "no CUDA device: " + why_no_cuda());
+    return text;
+}
+
 Result<std::shared_ptr<Device>, std::string> open_device(std::string_view id) {
     const auto opencl = index_after(id, "opencl:"), cuda = index_after(id, "cuda:");
-    if (!opencl && !cuda) return Fail{"device: unknown '" + std::string{id} + "' (known: opencl:N, cuda:N)"};
+    if (!opencl && !cuda) return Fail{"unknown device '" + std::string{id} + "' (known: opencl:N, cuda:N)"};
     try {
         const std::shared_ptr<Device> device = opencl ? open_opencl(*opencl) : open_cuda(*cuda);
         if (const auto refusal = self_test(device)) return Fail{*refusal};

@@ -190,9 +190,17 @@ std::vector<DeviceInfo> list_opencl() {
     return infos;
 }
 
+std::string why_no_opencl() {
+    if (opencl_api() == nullptr) return "its loader, libOpenCL.so.1, cannot be opened";
+    return find_devices().empty() ? "its loader knows no driver with a device" : "";
+}
+
 std::unique_ptr<Device> open_opencl(size_t index) {
     const auto devices = find_devices();
-    if (index >= devices.size()) throw DeviceFailure{"there is no OpenCL device " + std::to_string(index)};
+    if (index >= devices.size()) {
+        throw DeviceFailure{"there is no OpenCL device " + std::to_string(index) +
+                            (devices.empty() ? ": " + why_no_opencl() : "")};
+    }
     return std::make_unique<OpenClDevice>(devices[index], index);
 }
 

@@ -8,6 +8,9 @@ namespace daidd::device {
 /// (libOpenCL.so.1) is looked for at run time, so programs start without it.
 std::vector<DeviceInfo> list_opencl();
 
+/// Why list_opencl() is empty; empty if it is not.
+std::string why_no_opencl();
+
 /// Compiles the kernels for device `index` of list_opencl(). Throws DeviceFailure, with the compiler's log if
 /// it is that.
 std::unique_ptr<Device> open_opencl(size_t index);

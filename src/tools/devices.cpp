@@ -2,7 +2,6 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "device/cuda.h"
 #include "device/device_model.h"
 #include "device/devices.h"
 #include "inference/forward.h"
@@ -30,29 +29,11 @@ ordered_json listed() {
     return list;
 }
 
-void print(const ordered_json& list) {
-    bool has_opencl = false;
-    for (const auto& item : list) {
-        const auto text = [&](const char* key) { return item[key].get<std::string>(); };
-        std::cout << text("id") << ": " << text("name") << ", " << text("driver") << ", "
-                  << (item["memory_bytes"].get<uint64_t>() >> 20)
-                  << " MiB\n  self-test: " << text("self_test") << "\n";
-        has_opencl = has_opencl || text("id").starts_with("opencl");
-    }
-    if (!has_opencl) std::cout << "no OpenCL device\n";
-    if (!device::why_no_cuda().empty()) std::cout << "no CUDA device: " << device::why_no_cuda() << "\n";
-}
-
 }  // namespace
 
 Outcome devices(const DevicesArguments& arguments) {
     try {
-        const ordered_json list = listed();
-        if (arguments.json) {
-            std::cout << list.dump() << "\n";
-        } else {
-            print(list);
-        }
+        std::cout << (arguments.json ? listed().dump() + "\n" : device::describe_devices());
     } catch (const device::DeviceFailure& failure) {
         return std::string{"devices: "} + failure.what();
     }

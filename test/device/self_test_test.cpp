@@ -93,9 +93,9 @@ std::string refusal_of(std::string_view id) {
 TEST(Devices, AreRefusedByName) {
     for (const char* id :
          {"", "opencl", "opencl:", "opencl:x", "opencl:0x", "opencl:-1", "cuda:1 ", "vulkan:0"}) {
-        EXPECT_EQ(refusal_of(id), "device: unknown '" + std::string{id} + "' (known: opencl:N, cuda:N)");
+        EXPECT_EQ(refusal_of(id), "unknown device '" + std::string{id} + "' (known: opencl:N, cuda:N)");
     }
-    EXPECT_EQ(refusal_of("opencl:999"), "opencl:999: there is no OpenCL device 999");
+    EXPECT_TRUE(refusal_of("opencl:999").starts_with("opencl:999: there is no OpenCL device 999"));
     EXPECT_TRUE(refusal_of("cuda:999").starts_with("cuda:999: there is no CUDA device 999"));
 }
 

@@ -143,7 +143,7 @@ def backends_are_named(network):
 def devices_are_named(network):
     """Where there is one, its self-test passes and it gives the processor's logits."""
     model = converted(network)
-    expect_failure("device: unknown 'gpu' (known: opencl:N, cuda:N)", "bench", model, "-device=gpu")
+    expect_failure("unknown device 'gpu' (known: opencl:N, cuda:N)", "bench", model, "-device=gpu")
     expect_failure("opencl:999: there is no OpenCL device 999", "bench", model, "-device=opencl:999")
     devices = json.loads(succeed("devices", "-json"))
     print(f"devices: {', '.join(d['name'] for d in devices) or 'none'}")
