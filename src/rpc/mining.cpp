@@ -33,6 +33,7 @@ Json getmininginfo(Context& context, const Call&) {
     if (miner.running) {
         info["address"] = address_of(consensus::taproot_script(miner.key), context.chain->params());
     }
+    info["device"] = miner.device.empty() ? Json{} : Json(miner.device);
     info["units"] = miner.units;
     info["units_by_kind"] = units;
     info["blocks_found"] = miner.blocks;

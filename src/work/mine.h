@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "inference/model.h"
+#include "util/result.h"
 #include "work/check.h"
 
 namespace daidd::inference {
@@ -32,6 +33,8 @@ struct Content {
 Content content_of(const consensus::Params& params, const Corpora& corpora, const UnitPreimage& preimage,
                    const Pool& pool, const ReceiptTokens& receipt_tokens);
 
+class PassRunner;  // pass_runner.h
+
 /// A unit that has been run: its trace trees and the operands that tickets are drawn from.
 class UnitRun;
 
@@ -49,6 +52,10 @@ struct Drawing {
 std::shared_ptr<const UnitRun> run_unit(const inference::Model& model, const consensus::Manifest& manifest,
                                         const UnitPreimage& preimage, Content content, unsigned threads,
                                         const Drawing* drawing = nullptr);
+/// The same with its pass by `runner`; why that failed. Hashes are made here, by `threads`.
+Result<std::shared_ptr<const UnitRun>, std::string> run_unit(
+    PassRunner& runner, const inference::Model& model, const consensus::Manifest& manifest,
+    const UnitPreimage& preimage, Content content, unsigned threads, const Drawing* drawing = nullptr);
 
 const UnitPreimage& preimage_of(const UnitRun& run);
 const Content& content_of(const UnitRun& run);

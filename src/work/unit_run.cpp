@@ -3,12 +3,17 @@
 #include <cassert>
 
 #include "work/draw.h"
+#include "work/pass_runner.h"
 
 namespace daidd::work {
 
 namespace {
 
 size_t bytes_a_token(const inference::TensorInfo& info) { return size_t{info.rows} * info.row_bytes; }
+
+inference::ForwardOptions traced(TraceHasher& hasher, inference::TicketDrawer* tickets, unsigned threads) {
+    return {.logits = inference::Logits::kNone, .trace = &hasher, .tickets = tickets, .threads = threads};
+}
 
 }  // namespace
 
@@ -39,35 +44,64 @@ bool run_tokens(const inference::Model& model, const std::vector<uint32_t>& toke
                 TraceHasher& hasher, inference::TicketDrawer* tickets) {
     if (tokens.size() > model.dimensions().context) return false;
     inference::Sequence sequence{model, uint32_t(tokens.size())};
-    const inference::ForwardOptions options{
-        .logits = inference::Logits::kNone, .trace = &hasher, .tickets = tickets, .threads = threads};
-    return bool(inference::forward(model, model.backend(), sequence, tokens, options));
+    return bool(
+        inference::forward(model, model.backend(), sequence, tokens, traced(hasher, tickets, threads)));
 }
 
-UnitRun::UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content,
-                 unsigned threads, const Drawing* drawing)
+UnitRun::UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content)
     : preimage{unit},
       content{std::move(unit_content)},
       id{unit_id(unit)},
-      hasher{model, id, /*keep_operands=*/unit.seq > 0} {
+      hasher{model, id, /*keep_operands=*/unit.seq > 0} {}
+
+std::optional<std::string> UnitRun::run(const inference::Model& model, PassRunner* runner, unsigned threads,
+                                        const Drawing* drawing) {
     std::optional<UnitTickets> tickets;
     // Start units give no tickets.
-    if (drawing != nullptr && unit.seq > 0)
+    if (drawing != nullptr && preimage.seq > 0)
         tickets.emplace(model, hasher, id, *drawing, content.tokens.size(), threads);
-    const bool ran = run_tokens(model, content.tokens, threads, hasher, tickets ? &*tickets : nullptr);
-    assert(ran);
+    UnitTickets* const drawer = tickets ? &*tickets : nullptr;
+    if (runner == nullptr) {
+        const bool ran = run_tokens(model, content.tokens, threads, hasher, drawer);
+        assert(ran);
+    } else if (auto failure = runner->run(content.tokens, traced(hasher, drawer, threads))) {
+        return failure;
+    }
     trace_root = hasher.trace().root();
-    if (!tickets || tickets->stopped()) return;
+    if (!tickets || tickets->stopped()) return std::nullopt;
     drawn = {drawing->parent_hash, drawing->target};
     found = tickets->found();
+    return std::nullopt;
 }
+
+namespace {
+
+Result<std::shared_ptr<const UnitRun>, std::string> run_unit_by(PassRunner* runner,
+                                                                const inference::Model& model,
+                                                                const consensus::Manifest& manifest,
+                                                                const UnitPreimage& preimage, Content content,
+                                                                unsigned threads, const Drawing* drawing) {
+    assert(content.tokens.size() == manifest.unit_tokens);
+    assert(model.plan().tensors.size() == manifest.tensors);
+    const auto run = std::make_shared<UnitRun>(model, preimage, std::move(content));
+    if (auto failure = run->run(model, runner, threads, drawing)) return Fail{*std::move(failure)};
+    return std::shared_ptr<const UnitRun>{run};
+}
+
+}  // namespace
 
 std::shared_ptr<const UnitRun> run_unit(const inference::Model& model, const consensus::Manifest& manifest,
                                         const UnitPreimage& preimage, Content content, unsigned threads,
                                         const Drawing* drawing) {
-    assert(content.tokens.size() == manifest.unit_tokens);
-    assert(model.plan().tensors.size() == manifest.tensors);
-    return std::make_shared<const UnitRun>(model, preimage, std::move(content), threads, drawing);
+    return *run_unit_by(nullptr, model, manifest, preimage, std::move(content), threads, drawing);
+}
+
+Result<std::shared_ptr<const UnitRun>, std::string> run_unit(PassRunner& runner,
+                                                             const inference::Model& model,
+                                                             const consensus::Manifest& manifest,
+                                                             const UnitPreimage& preimage, Content content,
+                                                             unsigned threads, const Drawing* drawing) {
+    return run_unit_by(&runner, model, manifest, preimage, std::move(content), threads, drawing);
 }
 
 const UnitPreimage& preimage_of(const UnitRun& run) { return run.preimage; }

@@ -32,8 +32,11 @@ private:
 
 class UnitRun {
 public:
-    UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content, unsigned threads,
-            const Drawing* drawing);
+    UnitRun(const inference::Model& model, const UnitPreimage& unit, Content unit_content);
+
+    /// Once: the pass, by `runner` unless that is null. Why that failed.
+    std::optional<std::string> run(const inference::Model& model, PassRunner* runner, unsigned threads,
+                                   const Drawing* drawing);
 
     UnitPreimage preimage;
     Content content;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "util/log.h"
+
 namespace daidd::worker {
 namespace {
 
@@ -41,6 +43,21 @@ void LaneShared::remember(const Hash256& block) {
     made.push_back(block);
 }
 
+work::PassRunner* LaneShared::runner_of(const LocalModel& model) {
+    const std::lock_guard lock{mutex};
+    return has_runner_failed ? nullptr : model.runner.get();
+}
+
+void LaneShared::give_up_runner(const std::string& failure) {
+    {
+        const std::lock_guard lock{mutex};
+        if (has_runner_failed) return;
+        has_runner_failed = true;
+        info.last_error = failure;
+    }
+    log(LogLevel::kError, "miner", failure + "; units run on this processor from here on");
+}
+
 Lane::Lane(LaneShared& shared, const LocalModel& model, const crypto::PublicKey& key)
     : shared_{shared}, model_{model}, key_{key} {
     restart();
@@ -74,6 +91,18 @@ work::UnitPreimage Lane::next_preimage(const std::vector<Hash256>& beacons) {
     return preimage;
 }
 
+Lane::Run Lane::run_unit(const work::UnitPreimage& preimage, work::Content content,
+                         const work::Drawing& drawing) {
+    if (work::PassRunner* const runner = shared_.runner_of(model_)) {
+        auto run = work::run_unit(*runner, model_.model, model_.manifest, preimage, content, shared_.threads,
+                                  &drawing);
+        if (run) return *std::move(run);
+        shared_.give_up_runner(run.error());
+    }
+    return work::run_unit(model_.model, model_.manifest, preimage, std::move(content), shared_.threads,
+                          &drawing);
+}
+
 Result<std::optional<Hash256>, std::string> Lane::step(const std::function<bool()>& stopping) {
     auto work = shared_.chain.work_template();
     const auto snapshot = shared_.chain.snapshot();
@@ -89,10 +118,7 @@ Result<std::optional<Hash256>, std::string> Lane::step(const std::function<bool(
     };
     const work::Drawing drawing{work.context.parent_hash, work.context.target, stop};
     Run run;
-    shared_.gate.mine([&] {
-        run = work::run_unit(model_.model, model_.manifest, preimage, std::move(content), shared_.threads,
-                             &drawing);
-    });
+    shared_.gate.mine([&] { run = run_unit(preimage, std::move(content), drawing); });
     {
         const std::lock_guard lock{shared_.mutex};
         ++shared_.info.units;

@@ -22,10 +22,15 @@ struct LaneShared {
     std::mutex mutex;                      ///< guards what follows
     MinerInfo info;
     std::map<Hash256, std::shared_ptr<const inference::ModelTree>> trees;
+    bool has_runner_failed = false;
     std::vector<Hash256> made;  ///< the last blocks that were sealed here, newest last
 
     std::shared_ptr<const inference::ModelTree> tree_of(const LocalModel& model);
     void remember(const Hash256& block);
+    /// What runs the model's units; null: this processor.
+    work::PassRunner* runner_of(const LocalModel& model);
+    /// Says why, the first time; from here on units run on this processor.
+    void give_up_runner(const std::string& failure);
 };
 
 /// A chain of units of one miner (protocol §3) and the blocks that come of it. One thread at a time.
@@ -42,6 +47,7 @@ private:
 
     void restart();
     work::UnitPreimage next_preimage(const std::vector<Hash256>& beacons);
+    Run run_unit(const work::UnitPreimage& preimage, work::Content content, const work::Drawing& drawing);
     Result<std::optional<Hash256>, std::string> seal(const work::SealContext& context, work::Win win);
 
     LaneShared& shared_;

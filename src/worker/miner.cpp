@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kRetry{1};
 struct Miner::Impl {
     Impl(chain::Chain& chain, const std::vector<LocalModel>& models, const work::Corpora& corpora,
          const Ports& ports, Gate& gate, unsigned threads)
-        : shared{chain, models, corpora, ports, gate, threads, {}, {}, {}, {}, {}} {}
+        : shared{chain, models, corpora, ports, gate, threads, {}, {}, {}, {}, {}, {}} {}
 
     /// The first base model that is here.
     const LocalModel* model() const {
@@ -144,8 +144,12 @@ Result<std::vector<Hash256>, std::string> Miner::generate(size_t count, const cr
 }
 
 MinerInfo Miner::info() const {
+    const LocalModel* const model = impl_->model();
+    const work::PassRunner* const runner = model == nullptr ? nullptr : impl_->shared.runner_of(*model);
     const std::lock_guard lock{impl_->shared.mutex};
-    return impl_->shared.info;
+    MinerInfo info = impl_->shared.info;
+    if (runner != nullptr) info.device = runner->name();
+    return info;
 }
 
 bool Miner::made(const Hash256& block) const {

@@ -19,11 +19,13 @@ struct MinerInfo {
     uint64_t blocks = 0;           ///< accepted since the start
     uint64_t lanes_restarted = 0;  ///< because the last unit had become too old, or was at the end
     std::array<uint64_t, consensus::kKinds> units_of_kind{};
+    std::string device;  ///< that runs the units; empty: this processor
     std::string last_error;
 };
 
 /// Runs units and seals blocks (protocol §3, §4). A lane keeps its last two units; when the tip changes, the
-/// unit in progress is given up and the lane goes on if its last unit is young enough.
+/// unit in progress is given up and the lane goes on if its last unit is young enough. Units run by their
+/// model's PassRunner until it fails once, and on this processor from then on.
 class Miner {
 public:
     /// `models` may be empty: then nothing can be mined and the calls say so.

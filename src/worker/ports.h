@@ -7,6 +7,7 @@
 #include "chain/chain.h"
 #include "inference/model.h"
 #include "work/mine.h"
+#include "work/pass_runner.h"
 
 namespace daidd::worker {
 
@@ -16,6 +17,7 @@ struct LocalModel {
     Hash256 root{};
     inference::Model model;
     consensus::Manifest manifest;
+    std::shared_ptr<work::PassRunner> runner{};  ///< of mined units; null: this processor
 };
 
 /// What the worker needs of mempool, wallet and p2p; node/ wires it. Thread safe, all of it.

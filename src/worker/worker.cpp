@@ -6,13 +6,10 @@
 #include "util/log.h"
 
 namespace daidd::worker {
-namespace {
 
-unsigned threads_of(const Options& options) {
-    return options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+unsigned threads_of(unsigned threads) {
+    return threads != 0 ? threads : std::max(1u, std::thread::hardware_concurrency());
 }
-
-}  // namespace
 
 struct Worker::Impl {
     Impl(chain::Chain& on, std::vector<LocalModel> local, work::Corpora texts, Ports wired, Options chosen)
@@ -21,7 +18,7 @@ struct Worker::Impl {
           corpora{std::move(texts)},
           ports{std::move(wired)},
           options{chosen},
-          gate{threads_of(chosen)},
+          gate{threads_of(chosen.threads)},
           miner{chain, models, corpora, ports, gate, 1},
           server{chain, models, ports, gate},
           verifier{chain, models, gate, 1} {}

@@ -16,6 +16,9 @@ struct Options {
     unsigned threads = 0;          ///< compute threads; 0: one a core
 };
 
+/// Options::threads as a number of threads.
+unsigned threads_of(unsigned threads);
+
 /// Mines, serves and re-runs in one process. Serving goes first, mining is never starved (gate.h).
 /// Without a model nothing of it runs and the calls that need one say so.
 class Worker final : public chain::Listener {
