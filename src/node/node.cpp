@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "node/device_runner.h"
 #include "rpc/address.h"
 #include "rpc/auth.h"
 #include "util/log.h"
@@ -110,6 +111,15 @@ std::optional<std::string> Node::open_state() {
             "no base model of this chain is here: no mining, no answers, no re-runs (start with "
             "-model=FILE)");
         if (options_.mine) return "-mine: needs a base model of this chain: -model=FILE";
+        if (!options_.device.empty()) return "-device: needs a base model of this chain: -model=FILE";
+    }
+    if (!options_.device.empty()) {
+        service_->set_warmup_status("Checking the device...");
+        auto& mined = models_.local.front();
+        auto runner = make_device_runner(options_.device, mined, worker::threads_of(options_.threads));
+        if (!runner) return "-device: " + runner.error();
+        mined.runner = *std::move(runner);
+        log(LogLevel::kInfo, "node", "mined units run on " + mined.runner->name());
     }
     mempool::Options pool;
     pool.now_s = now_s;

@@ -99,6 +99,8 @@ const Key kKeys[] = {
      [](Options& o, const std::string& v) { return take_flag(v, o.verify_work); }},
     {"threads", "N", "compute threads; 0: one a core",
      [](Options& o, const std::string& v) { return take_number(v, 0, kThreadsMax, o.threads); }},
+    {"device", "ID", "run mined units on this GPU, opencl:N or cuda:N; help: list them and exit",
+     [](Options& o, const std::string& v) { return take_text(v, o.device); }},
     {"daemonwait", "", "go to the background once RPC answers",
      [](Options& o, const std::string& v) { return take_flag(v, o.daemon_wait); }},
     {"printtoconsole", "", "log to the console (default: 1)",

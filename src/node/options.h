@@ -25,6 +25,7 @@ struct Options {
     bool serve = true;
     bool verify_work = true;
     unsigned threads = 0;  ///< compute threads; 0: one a core
+    std::string device;    ///< runs mined units, "opencl:0"; empty: the processor; "help": list and exit
     bool daemon_wait = false;
     bool print_to_console = true;
     bool debug = false;

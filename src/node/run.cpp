@@ -5,6 +5,7 @@
 #include <iostream>
 #include <thread>
 
+#include "device/devices.h"
 #include "node/chain_spec.h"
 #include "node/node.h"
 #include "rpc/address.h"
@@ -18,6 +19,15 @@ constexpr const char* kVersion = "daidd 0.1.0";
 int fail(const std::string& error) {
     std::cerr << "Error: " << error << "\n";
     return 1;
+}
+
+int list_devices() {
+    try {
+        std::cout << device::describe_devices();
+    } catch (const device::DeviceFailure& failure) {
+        return fail(std::string{"-device: "} + failure.what());
+    }
+    return 0;
 }
 
 /// Waits for SIGINT or SIGTERM, which every thread has blocked, and asks the node to stop. SIGUSR1 ends it.
@@ -80,6 +90,7 @@ int run(int argc, char** argv) {
         std::cout << kVersion << "\n";
         return 0;
     }
+    if (options->device == "help") return list_devices();
     const auto params = load_chain(options->chain);
     if (!params) return fail(params.error());
     if (!options->mine_address.empty() && !rpc::parse_address(options->mine_address, *params)) {

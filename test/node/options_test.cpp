@@ -65,6 +65,7 @@ TEST(Options, HaveTheirDefaults) {
                            options->help, options->version})
         EXPECT_FALSE(off);
     EXPECT_EQ(options->threads, 0u);
+    EXPECT_EQ(options->device, "");
     EXPECT_TRUE(options->connect.empty() && options->model.empty() && options->corpus.empty());
 }
 
@@ -101,6 +102,7 @@ const KeyCase kKeyCases[] = {
     {"serve", "0", [](const Options& o) { return !o.serve; }},
     {"verifywork", "0", [](const Options& o) { return !o.verify_work; }},
     {"threads", "0", [](const Options& o) { return o.threads == 0; }},
+    {"device", "opencl:0", [](const Options& o) { return o.device == "opencl:0"; }},
     {"threads", "256", [](const Options& o) { return o.threads == kThreadsMax; }},
     {"daemonwait", "1", [](const Options& o) { return o.daemon_wait; }},
     {"printtoconsole", "0", [](const Options& o) { return !o.print_to_console; }},
@@ -158,6 +160,7 @@ const BadValue kBadValues[] = {
     {"port", "65536", "must be a number from 0 to 65535, not '65536'"},
     {"port", "0x10", "must be a number from 0 to 65535, not '0x10'"},
     {"port", "18446744073709551616", "must be a number from 0 to 65535, not '18446744073709551616'"},
+    {"device", "", "must not be empty"},
     {"threads", "257", "must be a number from 0 to 256, not '257'"},
     {"threads", "1 ", "must be a number from 0 to 256, not '1 '"},
     {"mine", "", "must be 0 or 1, not ''"},
