@@ -2,17 +2,18 @@
 
 #include <algorithm>
 
+#include "inference/row_shifts_avx512.h"
 #include "inference/sums_avx512.h"
 
 // From the sums of a product to its outputs. Only *_avx512.cpp and *_amx.cpp include this.
 namespace daidd::inference::avx512 {
 
-/// What all rows share in the sixteen outputs of one block. Where a sum of both planes fits into an int32,
-/// its rows are not widened before that sum.
+/// What all rows share in the sixteen outputs of one block.
 ///
 /// Multipliers are brought to one exponent where those of the block are near each other: mw · 2^(most − ew)
-/// under `most` says the same, and a row then has one shift. From a shift on that depends on the block alone
-/// no output can leave an int32, and none is clamped.
+/// under `most` says the same, and a row then has one shift s. Sums and multipliers are brought near 31 bits
+/// each, which makes s at least 33: then the low half of a product changes no output, and of the high half h
+/// rsh(product, s) = rsh(h, s − 32). That is less than 2^30, so none is clamped.
 class OutputBlock {
 public:
     OutputBlock(const Linear& linear, const PackedLinear& packed, uint32_t block, uint32_t fx)
@@ -25,15 +26,18 @@ public:
         bias_ = load(&packed.bias[column_]);
         ew_least_ = _mm512_reduce_min_epi32(ew);
         ew_most_ = _mm512_reduce_max_epi32(ew);
+        const int64_t weights = packed.magnitudes[block];
+        for (uint32_t planes = 1; planes <= 2; ++planes) {
+            room_[planes - 1] = 31 - bit_length(uint64_t(sum_max_of(planes, weights)));
+        }
         const int32_t lift = ew_most_ - ew_least_;
         if (lift <= kLiftMax && product_bits(2, linear.k) + lift <= kShiftMax) {
             const __m512i most = _mm512_set1_epi32(ew_most_);
             mw = _mm512_sllv_epi32(mw, _mm512_sub_epi32(most, ew));
             ew = most;
             const __m512i limit = _mm512_set1_epi32(1 << kRoomBits);
-            const bool room = _mm512_cmpge_epu32_mask(_mm512_abs_epi32(bias_), limit) == 0;
-            for (uint32_t planes = 1; planes <= 2 && room; ++planes) {
-                fits_from_[planes - 1] = fits_from(product_bits(planes, linear.k) + lift);
+            if (_mm512_cmpge_epu32_mask(_mm512_abs_epi32(bias_), limit) == 0) {
+                high_from_ = RowShifts::kLeast - (kLiftMax - lift);
             }
         }
         mw_ = {mw, odd(mw)};
@@ -46,7 +50,7 @@ public:
              int32_t* y) const {
         if (low == nullptr) {
             put_rows<Sum::kOnePlane>(rows, factors, high, low, stride, y);
-        } else if (is_narrow(2, linear_.k)) {
+        } else if (room_[1] >= 0) {
             put_rows<Sum::kNarrow>(rows, factors, high, low, stride, y);
         } else {
             put_rows<Sum::kWide>(rows, factors, high, low, stride, y);
@@ -62,39 +66,30 @@ public:
     uint32_t column() const { return column_; }
 
 private:
-    static constexpr int32_t kNever = kShiftMax + 1;
-    static constexpr uint32_t kRowsAtOnce = 8;  // a register of factors
-    static_assert(sizeof(Scale) == sizeof(int64_t));
-
     template <Sum kSum>
     void put_rows(uint32_t rows, const Scale* factors, const int32_t* high, const int32_t* low, size_t stride,
                   int32_t* y) const {
-        constexpr bool kTwo = kSum != Sum::kOnePlane, kApart = kTwo && kSum != Sum::kJoined;
+        constexpr bool kApart = kSum == Sum::kNarrow || kSum == Sum::kWide;
         const __mmask16 mask = first_lanes(columns_);
-        const __m512i one = _mm512_set1_epi64(1), to_shift = _mm512_set1_epi64(ew_most_ - int64_t{fx_});
-        const __m512i least = _mm512_set1_epi64(fits_from_[kTwo]), most = _mm512_set1_epi64(kShiftMax);
-        const __m512i lows = _mm512_setr_epi32(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
+        const int32_t room = room_[kSum != Sum::kOnePlane];
+        const __m512i up = _mm512_set1_epi32(room), bias = bias_;
         const Halves mw = mw_;
-        const __m512i bias = bias_;
+        const size_t n = linear_.n;
+        const int32_t to_shift = ew_most_ - int32_t(fx_) + room;
+        RowShifts shifts;
         for (uint32_t here = 0; rows > 0; rows -= here, factors += here) {
-            here = std::min(rows, kRowsAtOnce);
-            const __m512i scales = _mm512_maskz_loadu_epi64(__mmask8(first_lanes(here)), factors);
-            const __m512i shift = _mm512_add_epi64(_mm512_srai_epi64(scales, 32), to_shift);
-            alignas(64) int64_t shifts[kRowsAtOnce], halves[kRowsAtOnce];
-            store(shifts, shift);
-            store(halves, _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one)));
-            const uint32_t fits =
-                _mm512_cmpge_epi64_mask(shift, least) & _mm512_cmple_epi64_mask(shift, most);
-            for (uint32_t r = 0; r < here; ++r, high += stride, low += kApart ? stride : 0, y += linear_.n) {
-                if ((fits >> r & 1) == 0) {
+            here = std::min(rows, RowShifts::kRows);
+            if constexpr (kSum != Sum::kWide) shifts.set(here, factors, to_shift, high_from_);
+#pragma GCC unroll 1
+            for (uint32_t r = 0; r < here; ++r, high += stride, low += kApart ? stride : 0, y += n) {
+                if ((shifts.high >> r & 1) == 0) {
                     put_clamped<kSum>(factors[r], high, low, y);
                     continue;
                 }
-                const __m512i by = _mm512_set1_epi64(shifts[r]), half = _mm512_set1_epi64(halves[r]);
-                Halves v = scaled_sums<kSum>(mw, factors[r].m, high, low);
-                v.even = _mm512_srav_epi64(_mm512_add_epi64(v.even, half), by);
-                v.odds = _mm512_srav_epi64(_mm512_add_epi64(v.odds, half), by);
-                const __m512i out = _mm512_permutex2var_epi32(v.even, lows, v.odds);
+                const Halves v = scaled_sums<kSum>(mw, shifts.m[r], high, low, up);
+                const __m512i h = _mm512_mask_shuffle_epi32(v.odds, 0x5555, v.even, _MM_PERM_CDAB);
+                const __m512i rounded = _mm512_add_epi32(h, _mm512_set1_epi32(int32_t(shifts.half[r])));
+                const __m512i out = _mm512_srav_epi32(rounded, _mm512_set1_epi32(int32_t(shifts.by[r])));
                 _mm512_mask_storeu_epi32(y, mask, _mm512_add_epi32(out, bias));
             }
         }
@@ -113,7 +108,7 @@ private:
         const __m512i by = _mm512_add_epi32(ew_, _mm512_set1_epi32(shift - 1));
         const __m512i even_lanes = _mm512_set1_epi64(UINT32_MAX);
         const __m512i one = _mm512_set1_epi64(1), two = _mm512_set1_epi64(2);
-        Halves v = scaled_sums<kSum>(mw_, factor.m, high, low);
+        Halves v = scaled_sums<kSum>(mw_, factor.m, high, low, _mm512_setzero_si512());
         v.even = _mm512_srav_epi64(v.even, _mm512_and_si512(by, even_lanes));
         v.odds = _mm512_srav_epi64(v.odds, odd(by));
         v.even = _mm512_add_epi64(v.even, _mm512_add_epi64(_mm512_mul_epi32(bias_, two), one));
@@ -133,7 +128,8 @@ private:
     const Linear& linear_;
     const PackedLinear& packed_;
     uint32_t column_, columns_, fx_;
-    int32_t ew_least_, ew_most_, fits_from_[2] = {kNever, kNever};
+    int32_t ew_least_, ew_most_, high_from_ = RowShifts::kNever;
+    int32_t room_[2];  // of the sums of one plane and of two; below 0: not an int32
     Halves mw_;
     __m512i ew_, bias_;
 };

@@ -1,6 +1,7 @@
 #include "inference/packed.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <new>
 
 #if defined(__linux__)
@@ -46,16 +47,20 @@ PackedLinear pack_into(std::shared_ptr<int8_t[]> weights, const Linear& linear) 
     out.mw.assign(rows, 0);
     out.ew.assign(rows, linear.ew[0]);
     out.bias.assign(rows, 0);
+    out.magnitudes.assign(out.blocks, 0);
     for (uint32_t r = 0; r < linear.n; ++r) {
         const auto row = linear.row(r);
         int8_t* block = out.weights.get() + size_t{r / kPackColumns} * kPackColumns * out.depth;
-        int32_t sum = 0;
+        int32_t sum = 0, magnitude = 0;
         for (uint32_t c = 0; c < linear.k; ++c) {
             const size_t step = c / kPackDepth, lane = r % kPackColumns;
             block[(step * kPackColumns + lane) * kPackDepth + c % kPackDepth] = row[c];
             sum += row[c];
+            magnitude += std::abs(row[c]);  // <= 2^7 · 2^15
         }
         out.offset[r] = 64 * sum;  // <= 64 · 2^7 · 2^15
+        int32_t& largest = out.magnitudes[r / kPackColumns];
+        largest = std::max(largest, magnitude);
         out.mw[r] = linear.mw[r];
         out.ew[r] = linear.ew[r];
         if (!linear.bias.empty()) out.bias[r] = linear.bias[r];

@@ -20,6 +20,7 @@ struct PackedLinear {
     std::shared_ptr<int8_t[]> weights;  ///< aligned to 64; matrices of one model share their memory
     std::vector<int32_t> offset;        ///< 64 · Σ row: what codes + 64 add to each sum
     std::vector<int32_t> mw, ew, bias;  ///< blocks · 16 each; ew of padding as of row 0
+    std::vector<int32_t> magnitudes;    ///< of each block: the largest Σ |weight| of a row
     int32_t ew_min = 0, ew_max = 0;
 };
 

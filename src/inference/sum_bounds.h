@@ -8,10 +8,15 @@
 
 namespace daidd::inference {
 
-/// |128 · high + low| or, of one plane, |high| over `depth` codes of [−64, 63] is at most this; planes of −64
-/// make 128 · −64 − 64. < 2^36.
+/// |128 · high + low| or, of one plane, |high| over codes of [−64, 63] and weights whose magnitudes add up to
+/// `weights` is at most this; planes of −64 make 128 · −64 − 64.
+constexpr int64_t sum_max_of(uint32_t planes, int64_t weights) {
+    return int64_t{planes == 1 ? 64 : 128 * 64 + 64} * weights;
+}
+
+/// |128 · high + low| or, of one plane, |high| over `depth` of them is at most this. < 2^36.
 constexpr int64_t sum_max(uint32_t planes, uint32_t depth) {
-    return int64_t{planes == 1 ? 64 : 128 * 64 + 64} * 128 * depth;
+    return sum_max_of(planes, int64_t{128} * depth);
 }
 
 /// Rows whose planes' sum 128 · high + low is an int32.

@@ -85,5 +85,38 @@ TEST_P(LinearLimits, OfASumOfBothPlanes) {
     }
 }
 
+/// Weights whose magnitudes add up to `magnitude` in every row, of one sign: codes of −64 make the largest
+/// sum that they allow.
+void set_magnitude(Extreme& extreme, uint32_t magnitude) {
+    for (uint32_t row = 0; row < extreme.linear.n; ++row) {
+        for (uint32_t c = 0, left = magnitude; c < extreme.linear.k; ++c) {
+            const uint32_t weight = std::min(left, 127u);
+            extreme.weights[size_t{row} * extreme.linear.k + c] = int8_t(weight);
+            left -= weight;
+        }
+    }
+}
+
+TEST_P(LinearLimits, OfTheWeightsMagnitudes) {
+    // Sums gain a bit at every power of two.
+    for (const uint32_t magnitude : {0u, 1u, 2u, 3u, 4u, 1023u, 1024u, 4095u, 4096u}) {
+        for (const uint8_t lift : std::initializer_list<uint8_t>{0, 7, 8}) {
+            Extreme extreme{40, lift, kRoom - 1};
+            set_magnitude(extreme, magnitude);
+            for (const uint32_t planes : {1u, 2u}) compare(extreme.linear, planes);
+        }
+    }
+}
+
+TEST_P(LinearLimits, OfASumOfBothPlanesByMagnitude) {
+    // Deeper than any sum of the largest weights that is an int32.
+    constexpr uint32_t kMost = INT32_MAX / (128 * 64 + 64);
+    for (const uint32_t magnitude : {kMost, kMost + 1}) {
+        Extreme extreme{2100, 3, 0};
+        set_magnitude(extreme, magnitude);
+        compare(extreme.linear, 2);
+    }
+}
+
 }  // namespace
 }  // namespace daidd::inference
