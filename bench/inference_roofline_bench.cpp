@@ -96,7 +96,7 @@ void single_row(benchmark::State& state) {
     codes.resize(1, kWide, uint32_t(state.range(0)));
     std::fill(codes.codes.begin(), codes.codes.end(), int8_t{5});
     codes.factors[0] = {8000, 40};
-    std::vector<int32_t> y(kWide);
+    BigVector<int32_t> y(kWide);
     Scratch scratch;
     for (auto _ : state) {
         kernels_of(best_backend())

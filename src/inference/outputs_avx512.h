@@ -71,7 +71,8 @@ private:
                   int32_t* y) const {
         constexpr bool kApart = kSum == Sum::kNarrow || kSum == Sum::kWide;
         const __mmask16 mask = first_lanes(columns_);
-        const int32_t room = room_[kSum != Sum::kOnePlane];
+        // Sums that the caller found to be int32 by their codes may be beyond what the weights say.
+        const int32_t room = std::max(room_[kSum != Sum::kOnePlane], 0);
         const __m512i up = _mm512_set1_epi32(room), bias = bias_;
         const Halves mw = mw_;
         const size_t n = linear_.n;

@@ -21,6 +21,9 @@ void release(void* memory, size_t bytes) noexcept;
 
 }  // namespace big_memory
 
+/// Any BigVector begins at a multiple of this: then a row of vector registers crosses no line of the cache.
+inline constexpr size_t kLineBytes = 64;
+
 /// Memory for buffers of megabytes that are filled once and read once: in pages of 4 KiB their page faults
 /// and the misses of the address cache cost as much as the work itself (Linux, "Transparent Hugepage
 /// Support": madvise).
@@ -36,15 +39,12 @@ struct BigAllocator {
         if (count > SIZE_MAX / sizeof(T)) throw std::bad_array_new_length{};
         const size_t bytes = count * sizeof(T);
         if (bytes >= kHugePageBytes) return static_cast<T*>(big_memory::allocate(bytes));
-        if constexpr (kAligned) return static_cast<T*>(::operator new (bytes, std::align_val_t{alignof(T)}));
-        return static_cast<T*>(::operator new(bytes));
+        return static_cast<T*>(::operator new(bytes, kAlignment));
     }
     void deallocate(T* memory, size_t count) noexcept {
         const size_t bytes = count * sizeof(T);
         if (bytes >= kHugePageBytes) return big_memory::release(memory, bytes);
-        // Without their sizes: clang 14 has no such operator.
-        if constexpr (kAligned) return ::operator delete (memory, std::align_val_t{alignof(T)});
-        ::operator delete(memory);
+        ::operator delete(memory, kAlignment);  // without its size: clang 14 has no such operator
     }
     template <class U>
     bool operator==(const BigAllocator<U>& /*other*/) const noexcept {
@@ -52,7 +52,8 @@ struct BigAllocator {
     }
 
 private:
-    static constexpr bool kAligned = alignof(T) > __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+    static_assert(alignof(T) <= kLineBytes);
+    static constexpr std::align_val_t kAlignment{kLineBytes};
 };
 
 template <class T>

@@ -152,7 +152,11 @@ TEST_P(MinedProducts, GiveTheCleanOutputsAtTheLimitOfNarrowRowsAndOnePast) {
     for (const uint32_t k : {4096u, 8192u}) {
         for (const int past : {0, 1}) {
             Product product{random, 16, k, 16, 2};
-            std::fill(product.weights.begin(), product.weights.end(), int8_t{127});
+            std::ranges::fill(product.weights, int8_t{127});
+            // Columns alike, as a trained model's are: their outputs go the usual way.
+            std::ranges::fill(product.mw, uint16_t{600});
+            std::ranges::fill(product.ew, uint8_t{20});
+            std::ranges::fill(product.codes.factors, Scale{8000, 40});
             for (uint32_t row = 0; row < 16; ++row) {
                 auto left = narrow_row_sum_max(k) + (row == 15 ? past : 0);
                 for (int8_t& high : product.codes.plane(row, 0)) {

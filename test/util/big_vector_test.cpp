@@ -17,6 +17,15 @@ TEST(BigVector, BeginsAtAHugePageFromThatSizeOn) {
     }
 }
 
+TEST(BigVector, BeginsAtALineOfTheCache) {
+    // Blocks of odd sizes, all alive, so that none lies there by chance.
+    std::vector<BigVector<uint8_t>> all;
+    for (size_t size = 1; size <= 3 * kLineBytes; size += 5) {
+        all.emplace_back(size);
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(all.back().data()) % kLineBytes, 0u) << size;
+    }
+}
+
 TEST(BigVector, KeepsWhatIsWrittenToItsEnds) {
     struct alignas(64) Line {
         uint32_t value = 0;
