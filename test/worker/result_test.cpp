@@ -279,7 +279,7 @@ TEST(Worker, AnswersAnEvaluationForThePriceOfItsPromptAndNobodysUnitDiffers) {
     EXPECT_EQ(record->receipt.result, *compute_result(node.chain.models[0], job, 1));
 
     // About two in five units of the next C blocks run it.
-    node.expect_receipt_in_unit();
+    node.expect_receipt_in_unit(node.mine_a_window());
 }
 
 }  // namespace
