@@ -68,26 +68,29 @@ const Wide& wide() {
 }
 
 #if defined(__x86_64__)
-/// Reads the packed weights once and adds them up.
+/// Reads the packed weights once, from as many places at a time, and adds them up.
 [[gnu::target("avx512f,avx512bw")]] void stream(benchmark::State& state) {
     if (!is_supported(Backend::kAvx512)) return state.SkipWithError("this processor has no AVX-512");
     const int8_t* weights = wide().packed.weights.get();
-    const size_t bytes = size_t{kWide} * kWide;
+    const size_t bytes = size_t{kWide} * kWide, places = size_t(state.range(0)), apart = bytes / places;
     constexpr size_t kAhead = 2048, kLine = 64, kLines = 4;
     for (auto _ : state) {
         __m512i sums[kLines] = {};
-        for (size_t at = 0; at < bytes; at += kLines * kLine) {
+        for (size_t at = 0; at < apart; at += kLines * kLine) {
+            for (size_t place = 0; place < places; ++place) {
+                const int8_t* const from = weights + place * apart + at;
 #pragma GCC unroll 4
-            for (size_t i = 0; i < kLines; ++i) {
-                sums[i] = _mm512_add_epi8(sums[i], _mm512_loadu_si512(weights + at + i * kLine));
-                _mm_prefetch(weights + at + i * kLine + kAhead, _MM_HINT_T0);
+                for (size_t i = 0; i < kLines; ++i) {
+                    sums[i] = _mm512_add_epi8(sums[i], _mm512_loadu_si512(from + i * kLine));
+                    _mm_prefetch(from + i * kLine + kAhead, _MM_HINT_T0);
+                }
             }
         }
         benchmark::DoNotOptimize(_mm512_reduce_add_epi32(sums[0] + sums[1] + sums[2] + sums[3]));
     }
     state.SetBytesProcessed(state.iterations() * int64_t(bytes));
 }
-BENCHMARK(stream)->Unit(benchmark::kMillisecond);
+BENCHMARK(stream)->ArgName("places")->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
 #endif
 
 /// One row of codes with weights that come from memory: what a decoded token waits for.

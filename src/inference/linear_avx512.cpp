@@ -14,7 +14,7 @@ namespace {
 /// codes.
 constexpr uint32_t kRowsAtOnce = 14;
 constexpr uint32_t kBlocksAtOnce = 2;
-constexpr uint32_t kRowsNarrow = 4;  // so few rows wait for the weights: one block at a time, as it lies
+constexpr uint32_t kRowsNarrow = 4;  // so few rows wait for the weights
 constexpr uint32_t kPrefetchBytes = 2048;
 /// Codes and outputs that stay near while all weights pass by: half of a second-level cache. No fewer rows
 /// than these, or the weights would pass too often.
@@ -82,7 +82,8 @@ struct Ahead {
 
 /// The products of R rows with the 16 columns of each of B blocks, less `offset`: what codes + 64 add to the
 /// sums of each column. D steps at a time have sums of their own: a sum can take one product in five cycles
-/// only.
+/// only. More than one at a time are for few rows, which wait for the weights: the blocks are streams of
+/// memory then.
 template <uint32_t R, uint32_t B, uint32_t D>
 void multiply(const int8_t* weights, const uint8_t* codes, const int32_t* offset, uint32_t steps, Ahead ahead,
               Sums& out) {
@@ -106,8 +107,10 @@ void multiply(const int8_t* weights, const uint8_t* codes, const int32_t* offset
         }
 #pragma GCC unroll 32
         for (uint32_t i = 0; i < kTurn; ++i) {
-            if constexpr (D > 1) {
-                _mm_prefetch(reinterpret_cast<const char*>(weights) + kPrefetchBytes, _MM_HINT_T0);
+#pragma GCC unroll 2
+            for (uint32_t b = 0; D > 1 && b < B; ++b) {
+                const int8_t* const stream = weights + b * block_bytes;
+                _mm_prefetch(reinterpret_cast<const char*>(stream) + kPrefetchBytes, _MM_HINT_T0);
             }
             add_step(weights, block_bytes, codes, sum[i % D]);
             weights += kStepBytes;
@@ -130,7 +133,10 @@ void multiply(const int8_t* weights, const uint8_t* codes, const int32_t* offset
 
 using Multiply = void (*)(const int8_t* weights, const uint8_t* codes, const int32_t* offset, uint32_t steps,
                           Ahead ahead, Sums& out);
-constexpr Multiply kNarrow[] = {multiply<1, 1, 4>, multiply<2, 1, 4>, multiply<3, 1, 4>, multiply<4, 1, 4>};
+constexpr Multiply kNarrowOneBlock[] = {multiply<1, 1, 4>, multiply<2, 1, 4>, multiply<3, 1, 4>,
+                                        multiply<4, 1, 4>};
+constexpr Multiply kNarrowTwoBlocks[] = {multiply<1, 2, 2>, multiply<2, 2, 2>, multiply<3, 2, 2>,
+                                         multiply<4, 2, 2>};
 constexpr Multiply kOneBlock[] = {
     multiply<5, 1, 1>,  multiply<6, 1, 1>,  multiply<7, 1, 1>,  multiply<8, 1, 1>,  multiply<9, 1, 1>,
     multiply<10, 1, 1>, multiply<11, 1, 1>, multiply<12, 1, 1>, multiply<13, 1, 1>, multiply<14, 1, 1>};
@@ -141,7 +147,7 @@ static_assert(kRowsNarrow + std::size(kTwoBlocks) == kRowsAtOnce);
 
 Multiply multiply_of(uint32_t rows, uint32_t blocks) {
     assert(rows > 0 && rows <= kRowsAtOnce);
-    if (rows <= kRowsNarrow) return kNarrow[rows - 1];
+    if (rows <= kRowsNarrow) return (blocks == 1 ? kNarrowOneBlock : kNarrowTwoBlocks)[rows - 1];
     return (blocks == 1 ? kOneBlock : kTwoBlocks)[rows - kRowsNarrow - 1];
 }
 
@@ -180,20 +186,15 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
             const OutputBlock outputs[] = {{linear, w, block, fx}, {linear, w, block + blocks - 1, fx}};
             for (uint32_t g = near; g < end; ++g) {
                 const uint32_t first = groups.first(g), count = groups.size(g), rows = count * planes;
-                const uint32_t together = rows <= kRowsNarrow ? 1 : blocks;
-                for (uint32_t b = 0; b < blocks; b += together) {
-                    const int8_t* weights = w.weights.get() + (block + b) * block_bytes;
-                    const Ahead ahead{weights + together * block_bytes + (g - near) * share, stride};
-                    const int32_t* offset = &w.offset[size_t{block + b} * kPackColumns];
-                    multiply_of(rows, together)(weights, cells + first * row_bytes, offset, steps, ahead,
-                                                sums);
-                    for (uint32_t i = 0; i < together; ++i) {
-                        const OutputBlock& to = outputs[b + i];
-                        to.put(count, &codes.factors[first], sums.at[0][i],
-                               planes == 2 ? sums.at[1][i] : nullptr,
-                               size_t{planes} * kBlocksAtOnce * kPackColumns,
-                               y + size_t{first} * linear.n + to.column());
-                    }
+                const int8_t* weights = w.weights.get() + block * block_bytes;
+                const Ahead ahead{weights + blocks * block_bytes + (g - near) * share, stride};
+                const int32_t* offset = &w.offset[size_t{block} * kPackColumns];
+                multiply_of(rows, blocks)(weights, cells + first * row_bytes, offset, steps, ahead, sums);
+                for (uint32_t b = 0; b < blocks; ++b) {
+                    outputs[b].put(count, &codes.factors[first], sums.at[0][b],
+                                   planes == 2 ? sums.at[1][b] : nullptr,
+                                   size_t{planes} * kBlocksAtOnce * kPackColumns,
+                                   y + size_t{first} * linear.n + outputs[b].column());
                 }
             }
         }
