@@ -95,6 +95,7 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
 
     const TileConfiguration tiles{kTileDepth};
     Sums sums;
+    avx512::RowShifts shifts;
     for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
         const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
         const OutputBlock outputs[] = {{linear, w, block, fx}, {linear, w, block + blocks - 1, fx}};
@@ -113,7 +114,7 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
                 for (uint32_t b = 0; b < blocks; ++b) {
                     outputs[b].put(std::min(kTileRows, codes.rows - row), &codes.factors[row],
                                    sums.at[i][b][0], codes.planes == 2 ? sums.at[1][b][0] : nullptr,
-                                   kPackColumns, y + size_t{row} * linear.n + outputs[b].column());
+                                   kPackColumns, shifts, y + size_t{row} * linear.n + outputs[b].column());
                 }
             }
         }

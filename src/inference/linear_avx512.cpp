@@ -175,6 +175,7 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
     const size_t near_rows = std::max(kNearBytes / (row_bytes + linear.n * sizeof *y), kNearRowsMin);
     const auto near_groups = uint32_t(std::max<size_t>(1, near_rows * planes / kRowsAtOnce));
     Sums sums;
+    RowShifts shifts;
     for (uint32_t near = 0; near < groups.count; near += near_groups) {
         // The first group of rows waits for weights; so all groups bring the next blocks nearer, each its
         // share.
@@ -193,7 +194,7 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
                 for (uint32_t b = 0; b < blocks; ++b) {
                     outputs[b].put(count, &codes.factors[first], sums.at[0][b],
                                    planes == 2 ? sums.at[1][b] : nullptr,
-                                   size_t{planes} * kBlocksAtOnce * kPackColumns,
+                                   size_t{planes} * kBlocksAtOnce * kPackColumns, shifts,
                                    y + size_t{first} * linear.n + outputs[b].column());
                 }
             }

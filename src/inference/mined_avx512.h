@@ -54,11 +54,12 @@ struct MinedLanes {
             for (uint32_t v = 0; v < kTile; ++v) x[v] = load(sums[v]);
             transpose(x, to);
         };
+        RowShifts shifts;
         turn(high, turned);
-        if (joined) return outputs.put_joined(kTile, factors, turned[0], kTile, y);
-        if (low == nullptr) return outputs.put(kTile, factors, turned[0], nullptr, kTile, y);
+        if (joined) return outputs.put_joined(kTile, factors, turned[0], kTile, shifts, y);
+        if (low == nullptr) return outputs.put(kTile, factors, turned[0], nullptr, kTile, shifts, y);
         turn(low, turned + kTile);
-        outputs.put(kTile, factors, turned[0], turned[kTile], kTile, y);
+        outputs.put(kTile, factors, turned[0], turned[kTile], kTile, shifts, y);
     }
 
     static void put_words(const Cells* folds, uint32_t steps, uint32_t* words) {

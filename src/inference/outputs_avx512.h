@@ -45,22 +45,23 @@ public:
     }
 
     /// Rows of exact sums, 16 columns a plane, each row `stride` sums after the one before; `low` is null for
-    /// one plane. Writes the columns of this block; `y` is the first of them in the first row.
+    /// one plane. Writes the columns of this block; `y` is the first of them in the first row. `shifts` are
+    /// of no use but to the next block.
     void put(uint32_t rows, const Scale* factors, const int32_t* high, const int32_t* low, size_t stride,
-             int32_t* y) const {
+             RowShifts& shifts, int32_t* y) const {
         if (low == nullptr) {
-            put_rows<Sum::kOnePlane>(rows, factors, high, low, stride, y);
+            put_rows<Sum::kOnePlane>(rows, factors, high, low, stride, shifts, y);
         } else if (room_[1] >= 0) {
-            put_rows<Sum::kNarrow>(rows, factors, high, low, stride, y);
+            put_rows<Sum::kNarrow>(rows, factors, high, low, stride, shifts, y);
         } else {
-            put_rows<Sum::kWide>(rows, factors, high, low, stride, y);
+            put_rows<Sum::kWide>(rows, factors, high, low, stride, shifts, y);
         }
     }
 
-    /// The same of 128 · high + low. Requires is_narrow(2, k).
+    /// The same of 128 · high + low, which the caller knows to be an int32.
     void put_joined(uint32_t rows, const Scale* factors, const int32_t* sums, size_t stride,
-                    int32_t* y) const {
-        put_rows<Sum::kJoined>(rows, factors, sums, nullptr, stride, y);
+                    RowShifts& shifts, int32_t* y) const {
+        put_rows<Sum::kJoined>(rows, factors, sums, nullptr, stride, shifts, y);
     }
 
     uint32_t column() const { return column_; }
@@ -68,7 +69,7 @@ public:
 private:
     template <Sum kSum>
     void put_rows(uint32_t rows, const Scale* factors, const int32_t* high, const int32_t* low, size_t stride,
-                  int32_t* y) const {
+                  RowShifts& shifts, int32_t* y) const {
         constexpr bool kApart = kSum == Sum::kNarrow || kSum == Sum::kWide;
         const __mmask16 mask = first_lanes(columns_);
         // Sums that the caller found to be int32 by their codes may be beyond what the weights say.
@@ -77,13 +78,12 @@ private:
         const Halves mw = mw_;
         const size_t n = linear_.n;
         const int32_t to_shift = ew_most_ - int32_t(fx_) + room;
-        RowShifts shifts;
         for (uint32_t here = 0; rows > 0; rows -= here, factors += here) {
             here = std::min(rows, RowShifts::kRows);
             if constexpr (kSum != Sum::kWide) shifts.set(here, factors, to_shift, high_from_);
 #pragma GCC unroll 1
             for (uint32_t r = 0; r < here; ++r, high += stride, low += kApart ? stride : 0, y += n) {
-                if ((shifts.high >> r & 1) == 0) {
+                if (kSum == Sum::kWide || (shifts.high >> r & 1) == 0) {
                     put_clamped<kSum>(factors[r], high, low, y);
                     continue;
                 }

@@ -22,9 +22,13 @@ struct RowShifts {
     alignas(64) int64_t half[kRows], by[kRows];
     uint32_t high = 0;  // a bit for each row whose shift lies in [from, kShiftMax]; the others are not set
 
-    /// A row's shift is its exponent + to_shift. Requires rows <= kRows.
+    /// A row's shift is its exponent + to_shift. Requires rows <= kRows. Blocks side by side mostly ask for
+    /// the same as the one before: `factors` must not change meanwhile.
     inline __attribute__((always_inline)) void set(uint32_t rows, const Scale* factors, int32_t to_shift,
                                                    int32_t from) {
+        const Asked asked{factors, rows, to_shift, from};
+        if (asked == asked_) return;
+        asked_ = asked;
         constexpr uint32_t kLanes = sizeof(__m512i) / sizeof(Scale);
         const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi64(1);
         const __m512i least = _mm512_set1_epi64(from), most = _mm512_set1_epi64(kShiftMax);
@@ -43,6 +47,15 @@ struct RowShifts {
             store(by + r, down);
         }
     }
+
+private:
+    struct Asked {
+        const Scale* factors = nullptr;
+        uint32_t rows = 0;
+        int32_t to_shift = 0, from = 0;
+        bool operator==(const Asked&) const = default;
+    };
+    Asked asked_;
 };
 
 }  // namespace daidd::inference::avx512
