@@ -15,6 +15,9 @@ namespace {
 constexpr uint32_t kRowsAtOnce = 14;
 constexpr uint32_t kBlocksAtOnce = 2;
 constexpr uint32_t kRowsNarrow = 4;  // so few rows wait for the weights
+/// They read two blocks at once, as two streams of memory, where a block is as long; one after the other, as
+/// they lie, where it ends too soon for a stream.
+constexpr size_t kStreamBytes = size_t{1} << 16;
 constexpr uint32_t kPrefetchBytes = 2048;
 /// Codes and outputs that stay near while all weights pass by: half of a second-level cache. No fewer rows
 /// than these, or the weights would pass too often.
@@ -187,15 +190,21 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
             const OutputBlock outputs[] = {{linear, w, block, fx}, {linear, w, block + blocks - 1, fx}};
             for (uint32_t g = near; g < end; ++g) {
                 const uint32_t first = groups.first(g), count = groups.size(g), rows = count * planes;
-                const int8_t* weights = w.weights.get() + block * block_bytes;
-                const Ahead ahead{weights + blocks * block_bytes + (g - near) * share, stride};
-                const int32_t* offset = &w.offset[size_t{block} * kPackColumns];
-                multiply_of(rows, blocks)(weights, cells + first * row_bytes, offset, steps, ahead, sums);
-                for (uint32_t b = 0; b < blocks; ++b) {
-                    outputs[b].put(count, &codes.factors[first], sums.at[0][b],
-                                   planes == 2 ? sums.at[1][b] : nullptr,
-                                   size_t{planes} * kBlocksAtOnce * kPackColumns, shifts,
-                                   y + size_t{first} * linear.n + outputs[b].column());
+                const bool apart = rows <= kRowsNarrow && block_bytes < kStreamBytes;
+                const uint32_t together = apart ? 1 : blocks;
+                for (uint32_t b = 0; b < blocks; b += together) {
+                    const int8_t* weights = w.weights.get() + (block + b) * block_bytes;
+                    const Ahead ahead{weights + together * block_bytes + (g - near) * share, stride};
+                    const int32_t* offset = &w.offset[size_t{block + b} * kPackColumns];
+                    multiply_of(rows, together)(weights, cells + first * row_bytes, offset, steps, ahead,
+                                                sums);
+                    for (uint32_t i = 0; i < together; ++i) {
+                        const OutputBlock& to = outputs[b + i];
+                        to.put(count, &codes.factors[first], sums.at[0][i],
+                               planes == 2 ? sums.at[1][i] : nullptr,
+                               size_t{planes} * kBlocksAtOnce * kPackColumns, shifts,
+                               y + size_t{first} * linear.n + to.column());
+                    }
                 }
             }
         }
