@@ -79,6 +79,13 @@ void multiply_one(const int8_t* codes, const int8_t* weights, size_t block_bytes
     store<1>(sums.at[0][1], sizeof sums.at[0][0][0]);
 }
 
+/// Inlined into the loops over tiles, what rows share would not stay in registers.
+__attribute__((noinline)) void put(const OutputBlock& outputs, uint32_t rows, const Scale* factors,
+                                   const int32_t* high, const int32_t* low, avx512::RowShifts& shifts,
+                                   int32_t* y) {
+    outputs.put(rows, factors, high, low, kPackColumns, shifts, y);
+}
+
 void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& codes, uint32_t block_begin,
             uint32_t block_end, uint32_t fx, int32_t* y, Scratch& scratch) {
     const PackedLinear& w = *packed;
@@ -112,9 +119,9 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
             for (uint32_t i = 0; i < (codes.planes == 2 || !both ? 1u : 2u); ++i) {
                 const uint32_t row = (codes.planes == 2 ? band / 2 : band + i) * kTileRows;
                 for (uint32_t b = 0; b < blocks; ++b) {
-                    outputs[b].put(std::min(kTileRows, codes.rows - row), &codes.factors[row],
-                                   sums.at[i][b][0], codes.planes == 2 ? sums.at[1][b][0] : nullptr,
-                                   kPackColumns, shifts, y + size_t{row} * linear.n + outputs[b].column());
+                    put(outputs[b], std::min(kTileRows, codes.rows - row), &codes.factors[row],
+                        sums.at[i][b][0], codes.planes == 2 ? sums.at[1][b][0] : nullptr, shifts,
+                        y + size_t{row} * linear.n + outputs[b].column());
                 }
             }
         }
