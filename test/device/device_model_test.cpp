@@ -37,13 +37,6 @@ Model build(const ToyShape& shape) {
     return *model;
 }
 
-std::vector<uint32_t> draw_tokens(const Model& model, size_t count) {
-    Draw draw{count};
-    std::vector<uint32_t> tokens(count);
-    for (uint32_t& token : tokens) token = uint32_t(draw.in(0, model.dimensions().vocabulary - 1));
-    return tokens;
-}
-
 struct Outcome {
     BigVector<int32_t> logits;
     std::vector<Bytes> trace;

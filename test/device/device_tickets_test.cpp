@@ -76,13 +76,6 @@ ToyShape odd_toy(uint32_t ffn) {
     return shape;
 }
 
-std::vector<uint32_t> draw_tokens(const Model& model, size_t count) {
-    Draw draw{count};
-    std::vector<uint32_t> tokens(count);
-    for (uint32_t& token : tokens) token = uint32_t(draw.in(0, model.dimensions().vocabulary - 1));
-    return tokens;
-}
-
 struct Shape {
     const char* name;
     ToyShape toy;

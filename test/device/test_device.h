@@ -4,8 +4,10 @@
 
 #include <map>
 
+#include "device/checker.h"
 #include "device/cuda.h"
 #include "device/opencl.h"
+#include "inference/model.h"
 
 namespace daidd::device {
 
@@ -47,6 +49,13 @@ protected:
 
 inline std::string device_name(const testing::TestParamInfo<const char*>& info) {
     return std::string{info.param}.substr(0, std::string{info.param}.find(':'));
+}
+
+inline std::vector<uint32_t> draw_tokens(const inference::Model& model, size_t count) {
+    Draw draw{count};
+    std::vector<uint32_t> tokens(count);
+    for (uint32_t& token : tokens) token = uint32_t(draw.in(0, model.dimensions().vocabulary - 1));
+    return tokens;
 }
 
 /// Passes everything on to another device: what a test's device changes, it overrides.

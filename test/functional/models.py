@@ -73,3 +73,22 @@ def expect_near_ties(model, source, prompts, gap_max, directory, *options):
         print(f"{prompt} {one['equal']} of {len(answer)} tokens are the float model's, gap {one['gap']:.4f}")
     assert all(one["gap"] <= gap_max for one in followed), followed
     return sum(one["equal"] == len(answer) for (_, answer), one in zip(answers, followed))
+
+
+# The name of each backend and what /proc/cpuinfo calls what it needs.
+BACKENDS = {"scalar": None, "avx2": "avx2", "avxvnni": "avx_vnni", "avx512": "avx512_vnni", "amx": "amx_int8"}
+
+
+def expect_one_answer(model, *options):
+    """Every backend of this processor gives the same answer and trace, on one thread and on two."""
+    features = set(pathlib.Path("/proc/cpuinfo").read_text().split())
+    expected = None
+    for backend, needed in BACKENDS.items():
+        if needed is not None and needed not in features:
+            print(f"skipped {backend}: this processor has no {needed}")
+            continue
+        for threads in (2,) if backend == "scalar" else (1, 2):
+            answer = json.loads(dai_model("run", model, f"-backend={backend}", f"-threads={threads}", "-json", *options))
+            expected = expected or answer
+            expect_equal(answer, expected)
+    assert len(expected["trace_root"]) == 64
