@@ -31,10 +31,17 @@ class RpcError(Exception):
         self.message = message
 
 
+_held_ports = []
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port where nobody listens and that is ours until this process ends: bound, so that the system gives it to
+    nobody else meanwhile, and not listening, so that SO_REUSEADDR lets our own node listen there (again and again)."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    _held_ports.append(held)
+    return held.getsockname()[1]
 
 
 def wait_until(condition, timeout=60, what="the condition", pause=0.05):
