@@ -102,10 +102,12 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
 
     const TileConfiguration tiles{kTileDepth};
     Sums sums;
+    const bool narrow = avx512::are_narrow(w, codes);
     avx512::RowShifts shifts;
     for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
         const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
-        const OutputBlock outputs[] = {{linear, w, block, fx}, {linear, w, block + blocks - 1, fx}};
+        const OutputBlock outputs[] = {{linear, w, block, fx, narrow},
+                                       {linear, w, block + blocks - 1, fx, narrow}};
         const int8_t* const weights = w.weights.get() + block * block_bytes;
         const size_t to_second = blocks == 1 ? 0 : block_bytes;
         for (uint32_t band = 0; band < bands; band += 2) {

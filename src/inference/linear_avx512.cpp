@@ -177,6 +177,7 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
     }
     const size_t near_rows = std::max(kNearBytes / (row_bytes + linear.n * sizeof *y), kNearRowsMin);
     const auto near_groups = uint32_t(std::max<size_t>(1, near_rows * planes / kRowsAtOnce));
+    const bool narrow = are_narrow(w, codes);
     Sums sums;
     RowShifts shifts;
     for (uint32_t near = 0; near < groups.count; near += near_groups) {
@@ -187,7 +188,8 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
         const size_t share = size_t{stride} * (steps / kStepsAhead);
         for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
             const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
-            const OutputBlock outputs[] = {{linear, w, block, fx}, {linear, w, block + blocks - 1, fx}};
+            const OutputBlock outputs[] = {{linear, w, block, fx, narrow},
+                                           {linear, w, block + blocks - 1, fx, narrow}};
             for (uint32_t g = near; g < end; ++g) {
                 const uint32_t first = groups.first(g), count = groups.size(g), rows = count * planes;
                 const bool apart = rows <= kRowsNarrow && block_bytes < kStreamBytes;

@@ -76,27 +76,11 @@ void fold_slice(const Linear& linear, Backend backend, const CodeRows& codes, co
     }
 }
 
-/// Null for a backend that folds beside the plain product.
-const MinedKernels* kernels_that_peel(Backend backend) {
-    switch (backend) {
-    case Backend::kScalar: return nullptr;
-#if defined(__x86_64__)
-    case Backend::kAvx2: return &kAvx2Mined;
-    case Backend::kAvxVnni: return &kAvxVnniMined;
-    case Backend::kAvx512: return &kAvx512Mined;
-    case Backend::kAmx: return &kAmxMined;
-#else
-    default: return nullptr;
-#endif
-    }
-    return nullptr;
-}
-
-/// Whether all sums of both planes are int32, by their depth or by the codes.
-bool are_joined(const Linear& linear, const CodeRows& codes, const MinedKernels& kernels) {
-    if (codes.planes != 2 || is_narrow(2, linear.k)) return codes.planes == 2;
-    return kernels.largest_row_sum(codes.plane(0, 0).data(), codes.width, linear.k, codes.rows) <=
-           narrow_row_sum_max(linear.k);
+/// Whether all sums of both planes are int32, by the weights or by the codes.
+bool are_joined(const PackedLinear& packed, const CodeRows& codes, const MinedKernels& kernels) {
+    if (codes.planes != 2 || packed.room[1] >= 0) return codes.planes == 2;
+    return kernels.heaviest_row(codes.plane(0, 0).data(), codes.width, codes.width, codes.rows) <=
+           narrow_row_max(codes.width, packed.squares);
 }
 
 /// Into memory of `scratch`.
@@ -167,6 +151,21 @@ bool is_drawn(const Drawn& drawn) { return !drawn.noise.empty(); }
 
 }  // namespace
 
+const MinedKernels* kernels_that_peel(Backend backend) {
+    switch (backend) {
+    case Backend::kScalar: return nullptr;
+#if defined(__x86_64__)
+    case Backend::kAvx2: return &kAvx2Mined;
+    case Backend::kAvxVnni: return &kAvxVnniMined;
+    case Backend::kAvx512: return &kAvx512Mined;
+    case Backend::kAmx: return &kAmxMined;
+#else
+    default: return nullptr;
+#endif
+    }
+    return nullptr;
+}
+
 void pack_noise_pairs(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out) {
     constexpr uint32_t kPair = 2;
     int16_t noise[kTile * kStepMax];
@@ -195,7 +194,7 @@ void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& cod
     };
     const uint32_t blocks = (linear.n + kPackColumns - 1) / kPackColumns;
     if (kernels != nullptr && linear.n >= kTile && std::ranges::all_of(drawn, is_drawn)) {
-        const bool joined = are_joined(linear, codes, *kernels);
+        const bool joined = are_joined(*mined.packed, codes, *kernels);
         mine_and_peel({.linear = linear,
                        .packed = *mined.packed,
                        .codes = codes,

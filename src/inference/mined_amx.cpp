@@ -252,7 +252,7 @@ void tiles(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t f
 
 }  // namespace
 
-const MinedKernels kAmxMined{pack, pack_noise, avx512::largest_row_sum, tiles};
+const MinedKernels kAmxMined{pack, pack_noise, avx512::heaviest_row, tiles};
 
 }  // namespace daidd::inference
 #endif

@@ -267,9 +267,9 @@ void tiles(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t f
 
 }  // namespace
 
-const MinedKernels kAvx2Mined{pack_noised<true>, pack_noise_pairs, largest_row_sum, tiles<WideProduct>,
+const MinedKernels kAvx2Mined{pack_noised<true>, pack_noise_pairs, heaviest_row, tiles<WideProduct>,
                               sizeof(int16_t)};
-const MinedKernels kAvxVnniMined{pack_noised<false>, pack_noise_pairs, largest_row_sum, tiles<VnniProduct>};
+const MinedKernels kAvxVnniMined{pack_noised<false>, pack_noise_pairs, heaviest_row, tiles<VnniProduct>};
 
 }  // namespace daidd::inference
 #endif

@@ -216,7 +216,7 @@ void tiles(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t f
 
 }  // namespace
 
-const MinedKernels kAvx512Mined{pack, pack_noise_pairs, largest_row_sum, tiles};
+const MinedKernels kAvx512Mined{pack, pack_noise_pairs, heaviest_row, tiles};
 
 }  // namespace daidd::inference
 #endif

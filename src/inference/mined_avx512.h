@@ -26,22 +26,6 @@ inline void pack_noised(const int8_t* codes, size_t stride, uint32_t columns, co
     });
 }
 
-/// MinedKernels::largest_row_sum.
-inline int64_t largest_row_sum(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows) {
-    int64_t most = 0;
-    for (uint32_t u = 0; u < rows; ++u, codes += stride) {
-        __m512i sums = _mm512_setzero_si512();
-        for (uint32_t t = 0; t < columns; t += sizeof sums) {
-            const uint32_t left = columns - t;
-            const __mmask64 mask = left >= sizeof sums ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
-            const __m512i sizes = _mm512_abs_epi8(_mm512_maskz_loadu_epi8(mask, codes + t));
-            sums = _mm512_add_epi64(sums, _mm512_sad_epu8(sizes, _mm512_setzero_si512()));
-        }
-        most = std::max<int64_t>(most, _mm512_reduce_add_epi64(sums));
-    }
-    return most;
-}
-
 /// What the kernels of both give TileMiner beside the products.
 struct MinedLanes {
     using Outputs = OutputBlock;

@@ -42,16 +42,20 @@ inline __m256i load_first(const int8_t* at, uint32_t count) {
     return load(all);
 }
 
-/// MinedKernels::largest_row_sum.
-inline int64_t largest_row_sum(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows) {
+/// MinedKernels::heaviest_row.
+inline int64_t heaviest_row(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows) {
     int64_t most = 0;
+    const __m256i one = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1);
     for (uint32_t u = 0; u < rows; ++u, codes += stride) {
         __m256i sums = _mm256_setzero_si256();
         for (uint32_t t = 0; t < columns; t += sizeof sums) {
             const __m256i sizes = _mm256_abs_epi8(load_first(codes + t, columns - t));
-            sums = _mm256_add_epi64(sums, _mm256_sad_epu8(sizes, _mm256_setzero_si256()));
+            const __m256i pairs = _mm256_maddubs_epi16(sizes, _mm256_add_epi8(sizes, one));  // < 2^14
+            sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, ones));  // < 2^15 · 64 · 65
         }
-        most = std::max(most, sum_lanes64(sums));
+        most = std::max<int64_t>(
+            most,
+            sum_lanes64(_mm256_add_epi64(odd(sums), _mm256_and_si256(sums, _mm256_set1_epi64x(UINT32_MAX)))));
     }
     return most;
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "inference/kernels.h"
@@ -45,8 +44,7 @@ inline __m256i outputs(const int32_t* high, const int32_t* low, Scale factor, ui
     return join(even, odds);
 }
 
-/// What all rows share in the sixteen outputs of one block. Multipliers are brought to one exponent where
-/// those of the block are near each other: mw · 2^(most − ew) under `most` says the same, and a row then has
+/// The sixteen outputs of one block, whatever the rows. Where their multipliers have one exponent, a row has
 /// one shift. From a shift on that depends on the block alone no output can leave an int32, and none is
 /// clamped.
 class OutputBlock {
@@ -56,17 +54,10 @@ public:
           packed_{packed},
           column_{block * kPackColumns},
           columns_{std::min(kPackColumns, linear.n - column_)},
-          fx_{int32_t(fx)} {
-        const int32_t *const mw = &packed.mw[column_], *const ew = &packed.ew[column_];
-        const int32_t least = *std::min_element(ew, ew + kPackColumns);
-        most_ = *std::max_element(ew, ew + kPackColumns);
-        const int32_t lift = most_ - least;
-        if (lift > kLiftMax || product_bits(2, linear.k) + lift > kShiftMax) return;
-        const int64_t room = int64_t{1} << kRoomBits;
-        for (uint32_t c = 0; c < kPackColumns; ++c) {
-            if (std::abs(int64_t{packed.bias[column_ + c]}) >= room) return;
-            lifted_[c] = mw[c] << (most_ - ew[c]);
-        }
+          fx_{int32_t(fx)},
+          most_{packed.scales[block].most} {
+        const int32_t lift = packed.scales[block].lift;
+        if (lift == BlockScales::kApart) return;
         for (uint32_t planes = 1; planes <= 2; ++planes) {
             fits_from_[planes - 1] = fits_from(product_bits(planes, linear.k) + lift);
         }
@@ -94,7 +85,8 @@ private:
     /// Eight outputs. A logical shift of v + 2^62 is the arithmetic one plus 2^62 >> shift.
     __m256i fitting(int32_t m, int32_t shift, uint32_t c, const int32_t* high, const int32_t* low) const {
         constexpr int64_t kBias = int64_t{1} << kShiftMax;
-        const __m256i multiplier = _mm256_mullo_epi32(load(lifted_ + c), _mm256_set1_epi32(m));  // < 2^31
+        const __m256i multiplier =
+            _mm256_mullo_epi32(load(&packed_.lifted[column_ + c]), _mm256_set1_epi32(m));  // < 2^31
         const __m256i half = _mm256_set1_epi64x(kBias + (int64_t{1} << (shift - 1)));
         const __m128i by = _mm_cvtsi32_si128(shift);
         const __m256i h = load(high);
@@ -135,7 +127,6 @@ private:
     const PackedLinear& packed_;
     uint32_t column_, columns_;
     int32_t fx_, most_, fits_from_[2] = {kNever, kNever};
-    alignas(32) int32_t lifted_[kPackColumns];
 };
 
 }  // namespace daidd::inference::avx2

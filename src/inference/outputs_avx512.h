@@ -8,40 +8,29 @@
 // From the sums of a product to its outputs. Only *_avx512.cpp and *_amx.cpp include this.
 namespace daidd::inference::avx512 {
 
-/// What all rows share in the sixteen outputs of one block.
+/// The sixteen outputs of one block, whatever the rows.
 ///
-/// Multipliers are brought to one exponent where those of the block are near each other: mw · 2^(most − ew)
-/// under `most` says the same, and a row then has one shift s. Sums and multipliers are brought near 31 bits
-/// each, which makes s at least 33: then the low half of a product changes no output, and of the high half h
-/// rsh(product, s) = rsh(h, s − 32). That is less than 2^30, so none is clamped.
+/// Where their multipliers have one exponent, a row has one shift s. Sums and multipliers are brought near 31
+/// bits each, which makes s at least 33: then the low half of a product changes no output, and of the high
+/// half h rsh(product, s) = rsh(h, s − 32). That is less than 2^30, so none is clamped.
 class OutputBlock {
 public:
-    OutputBlock(const Linear& linear, const PackedLinear& packed, uint32_t block, uint32_t fx)
+    /// `narrow`: the caller knows the sums of two planes to be int32, whatever the weights say.
+    OutputBlock(const Linear& linear, const PackedLinear& packed, uint32_t block, uint32_t fx,
+                bool narrow = false)
         : linear_{linear},
           packed_{packed},
           column_{block * kPackColumns},
           columns_{std::min(kPackColumns, linear.n - column_)},
-          fx_{fx} {
-        __m512i mw = load(&packed.mw[column_]), ew = load(&packed.ew[column_]);
-        bias_ = load(&packed.bias[column_]);
-        ew_least_ = _mm512_reduce_min_epi32(ew);
-        ew_most_ = _mm512_reduce_max_epi32(ew);
-        const int64_t weights = packed.magnitudes[block];
-        for (uint32_t planes = 1; planes <= 2; ++planes) {
-            room_[planes - 1] = 31 - bit_length(uint64_t(sum_max_of(planes, weights)));
-        }
-        const int32_t lift = ew_most_ - ew_least_;
-        if (lift <= kLiftMax && product_bits(2, linear.k) + lift <= kShiftMax) {
-            const __m512i most = _mm512_set1_epi32(ew_most_);
-            mw = _mm512_sllv_epi32(mw, _mm512_sub_epi32(most, ew));
-            ew = most;
-            const __m512i limit = _mm512_set1_epi32(1 << kRoomBits);
-            if (_mm512_cmpge_epu32_mask(_mm512_abs_epi32(bias_), limit) == 0) {
-                high_from_ = RowShifts::kLeast - (kLiftMax - lift);
-            }
-        }
+          fx_{fx},
+          scales_{packed.scales[block]},
+          room_{packed.room[0], narrow ? std::max(packed.room[1], 0) : packed.room[1]} {
+        const __m512i mw = load(&packed.lifted[column_]);
         mw_ = {mw, odd(mw)};
-        ew_ = ew;
+        bias_ = load(&packed.bias[column_]);
+        if (scales_.lift != BlockScales::kApart) {
+            high_from_ = RowShifts::kLeast - (kLiftMax - scales_.lift);
+        }
     }
 
     /// Rows of exact sums, 16 columns a plane, each row `stride` sums after the one before; `low` is null for
@@ -58,7 +47,7 @@ public:
         }
     }
 
-    /// The same of 128 · high + low, which the caller knows to be an int32.
+    /// The same of 128 · high + low, an int32.
     void put_joined(uint32_t rows, const Scale* factors, const int32_t* sums, size_t stride,
                     RowShifts& shifts, int32_t* y) const {
         put_rows<Sum::kJoined>(rows, factors, sums, nullptr, stride, shifts, y);
@@ -77,7 +66,7 @@ private:
         const __m512i up = _mm512_set1_epi32(room), bias = bias_;
         const Halves mw = mw_;
         const size_t n = linear_.n;
-        const int32_t to_shift = ew_most_ - int32_t(fx_) + room;
+        const int32_t to_shift = scales_.most - int32_t(fx_) + room;
         for (uint32_t here = 0; rows > 0; rows -= here, factors += here) {
             here = std::min(rows, RowShifts::kRows);
             if constexpr (kSum != Sum::kWide) shifts.set(here, factors, to_shift, high_from_);
@@ -101,12 +90,14 @@ private:
     __attribute__((noinline)) void put_clamped(Scale factor, const int32_t* high, const int32_t* low,
                                                int32_t* y) const {
         const int32_t shift = factor.e - int32_t(fx_);
-        if (shift + ew_least_ < 1 || shift + ew_most_ > kShiftMax) {
+        if (shift + scales_.ew_least < 1 || shift + scales_.most > kShiftMax) {
             put_slowly(factor, high, low, y);
             return;
         }
         // Less one: rsh(v, s) + bias = ((v >> (s − 1)) + 2 · bias + 1) >> 1.
-        const __m512i by = _mm512_add_epi32(ew_, _mm512_set1_epi32(shift - 1));
+        const bool apart = scales_.lift == BlockScales::kApart;
+        const __m512i ew = apart ? load(&packed_.ew[column_]) : _mm512_set1_epi32(scales_.most);
+        const __m512i by = _mm512_add_epi32(ew, _mm512_set1_epi32(shift - 1));
         const __m512i even_lanes = _mm512_set1_epi64(UINT32_MAX);
         const __m512i one = _mm512_set1_epi64(1), two = _mm512_set1_epi64(2);
         Halves v = scaled_sums<kSum>(mw_, factor.m, high, low, _mm512_setzero_si512());
@@ -129,10 +120,11 @@ private:
     const Linear& linear_;
     const PackedLinear& packed_;
     uint32_t column_, columns_, fx_;
-    int32_t ew_least_, ew_most_, high_from_ = RowShifts::kNever;
+    const BlockScales scales_;
     int32_t room_[2];  // of the sums of one plane and of two; below 0: not an int32
+    int32_t high_from_ = RowShifts::kNever;
     Halves mw_;
-    __m512i ew_, bias_;
+    __m512i bias_;
 };
 
 }  // namespace daidd::inference::avx512

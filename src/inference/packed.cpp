@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "inference/sum_bounds.h"
+
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -34,6 +36,24 @@ uint32_t depth_of(const Linear& linear) { return (linear.k + kPackDepth - 1) / k
 /// A multiple of 64.
 size_t bytes_of(const Linear& linear) { return size_t{blocks_of(linear)} * kPackColumns * depth_of(linear); }
 
+/// No product of two planes that are lifted leaves an int64, and no bias the room that outputs have.
+BlockScales scales_of(const PackedLinear& packed, uint32_t block) {
+    const auto begin = packed.ew.begin() + block * kPackColumns;
+    const auto [least, most] = std::minmax_element(begin, begin + kPackColumns);
+    BlockScales scales{*least, *most, *most, BlockScales::kApart};
+    const auto is_near = [&](int32_t to) {
+        const int32_t lift = to - *least;
+        return lift <= kLiftMax && product_bits(2, packed.k) + lift <= kShiftMax;
+    };
+    const auto bias = packed.bias.begin() + block * kPackColumns;
+    const bool fits = std::all_of(bias, bias + kPackColumns,
+                                  [](int32_t b) { return std::abs(int64_t{b}) < int64_t{1} << kRoomBits; });
+    if (!fits || !is_near(*most)) return scales;
+    if (is_near(packed.ew_max)) scales.most = packed.ew_max;
+    scales.lift = scales.most - *least;
+    return scales;
+}
+
 /// `weights` are zeros.
 PackedLinear pack_into(std::shared_ptr<int8_t[]> weights, const Linear& linear) {
     PackedLinear out;
@@ -47,20 +67,21 @@ PackedLinear pack_into(std::shared_ptr<int8_t[]> weights, const Linear& linear) 
     out.mw.assign(rows, 0);
     out.ew.assign(rows, linear.ew[0]);
     out.bias.assign(rows, 0);
-    out.magnitudes.assign(out.blocks, 0);
+    int32_t largest = 0;  // Σ |weight| of a row
     for (uint32_t r = 0; r < linear.n; ++r) {
         const auto row = linear.row(r);
         int8_t* block = out.weights.get() + size_t{r / kPackColumns} * kPackColumns * out.depth;
-        int32_t sum = 0, magnitude = 0;
+        int32_t sum = 0, magnitude = 0, squares = 0;
         for (uint32_t c = 0; c < linear.k; ++c) {
             const size_t step = c / kPackDepth, lane = r % kPackColumns;
             block[(step * kPackColumns + lane) * kPackDepth + c % kPackDepth] = row[c];
             sum += row[c];
             magnitude += std::abs(row[c]);  // <= 2^7 · 2^15
+            squares += row[c] * row[c];     // <= 2^14 · 2^15
         }
         out.offset[r] = 64 * sum;  // <= 64 · 2^7 · 2^15
-        int32_t& largest = out.magnitudes[r / kPackColumns];
         largest = std::max(largest, magnitude);
+        out.squares = std::max<int64_t>(out.squares, squares);
         out.mw[r] = linear.mw[r];
         out.ew[r] = linear.ew[r];
         if (!linear.bias.empty()) out.bias[r] = linear.bias[r];
@@ -68,6 +89,18 @@ PackedLinear pack_into(std::shared_ptr<int8_t[]> weights, const Linear& linear) 
     const auto [low, high] = std::minmax_element(out.ew.begin(), out.ew.end());
     out.ew_min = *low;
     out.ew_max = *high;
+    for (uint32_t planes = 1; planes <= 2; ++planes) {
+        out.room[planes - 1] = 31 - bit_length(uint64_t(sum_max_of(planes, largest)));
+    }
+    out.lifted = out.mw;
+    for (uint32_t block = 0; block < out.blocks; ++block) {
+        const BlockScales scales = scales_of(out, block);
+        out.scales.push_back(scales);
+        if (scales.lift == BlockScales::kApart) continue;
+        for (uint32_t r = block * kPackColumns; r < (block + 1) * kPackColumns; ++r) {
+            out.lifted[r] <<= scales.most - out.ew[r];  // < 2^(kMwBits + kLiftMax)
+        }
+    }
     return out;
 }
 

@@ -19,13 +19,16 @@ constexpr int64_t sum_max(uint32_t planes, uint32_t depth) {
     return sum_max_of(planes, int64_t{128} * depth);
 }
 
-/// Rows whose planes' sum 128 · high + low is an int32.
-constexpr bool is_narrow(uint32_t planes, uint32_t depth) {
-    return planes == 2 && sum_max(2, depth) <= INT32_MAX;
-}
+/// What the codes of a row weigh: Σ h² + |h| over its high plane.
+constexpr int32_t code_weight(int32_t high) { return high * high + (high < 0 ? -high : high); }
 
-/// The same of rows whose high codes' magnitudes add up to at most this: |128 · h + l| <= 128 · |h| + 64.
-constexpr int64_t narrow_row_sum_max(uint32_t depth) { return (INT32_MAX / 128 - int64_t{64} * depth) / 128; }
+/// Rows of at most this weight make sums 128 · high + low of two planes that are int32, with weights whose
+/// squares add up to `weight_squares`: (Σ c · w)² <= Σ c² · Σ w² (Cauchy and Schwarz), and a code of both
+/// planes has |c| <= 128 · |h| + 64, so c² <= 128² · (h² + |h|) + 64². Below 0: not even zeros are known to.
+constexpr int64_t narrow_row_max(uint32_t depth, int64_t weight_squares) {
+    const int64_t code_squares = int64_t{INT32_MAX} * INT32_MAX / std::max<int64_t>(weight_squares, 1);
+    return (code_squares - int64_t{64 * 64} * depth) >> 14;
+}
 
 inline constexpr int32_t kFactorBits = 14, kMwBits = 10;  // a factor's mantissa and mw are smaller
 static_assert(kMwMax < 1 << kMwBits);

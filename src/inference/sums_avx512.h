@@ -7,6 +7,30 @@
 // The sums of a product times their multipliers. Only *_avx512.cpp and *_amx.cpp include this.
 namespace daidd::inference::avx512 {
 
+/// MinedKernels::heaviest_row.
+inline int64_t heaviest_row(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows) {
+    int64_t most = 0;
+    const __m512i one = _mm512_set1_epi8(1);
+    for (uint32_t u = 0; u < rows; ++u, codes += stride) {
+        __m512i sums = _mm512_setzero_si512();
+        for (uint32_t t = 0; t < columns; t += sizeof sums) {
+            const uint32_t left = columns - t;
+            const __mmask64 mask = left >= sizeof sums ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
+            const __m512i sizes = _mm512_abs_epi8(_mm512_maskz_loadu_epi8(mask, codes + t));
+            add_products(sums, sizes, _mm512_add_epi8(sizes, one));  // < 2^15 · 64 · 65
+        }
+        most = std::max<int64_t>(most, _mm512_reduce_add_epi32(sums));
+    }
+    return most;
+}
+
+/// Whether 128 · high + low of all rows is an int32, by the weights or by the codes.
+inline bool are_narrow(const PackedLinear& packed, const CodeRows& codes) {
+    if (codes.planes != 2 || packed.room[1] >= 0) return codes.planes == 2;
+    return heaviest_row(codes.plane(0, 0).data(), codes.width, codes.width, codes.rows) <=
+           narrow_row_max(codes.width, packed.squares);
+}
+
 /// One plane; two whose sum is an int32; that sum itself; two whose sum is not an int32.
 enum class Sum : uint8_t { kOnePlane, kNarrow, kJoined, kWide };
 

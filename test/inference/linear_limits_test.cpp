@@ -4,6 +4,7 @@
 
 #include "inference/kernels.h"
 #include "inference/random.h"
+#include "inference/sum_bounds.h"
 
 // A fast kernel may skip what a block's exponents and biases make unnecessary: clamping, widening, a shift
 // for each column. Here are both sides of each such limit, under every exponent a row can have, with the
@@ -16,7 +17,7 @@ protected:
     void SetUp() override {
         if (!is_supported(GetParam())) GTEST_SKIP() << "this processor has no " << to_string(GetParam());
     }
-    void compare(const Linear& linear, uint32_t planes);
+    void compare(const Linear& linear, uint32_t planes, int8_t high = -64);
     Random random{23};
 };
 
@@ -24,13 +25,14 @@ INSTANTIATE_TEST_SUITE_P(Backends, LinearLimits, testing::ValuesIn(kBackends),
                          [](const auto& backend) { return std::string{to_string(backend.param)}; });
 
 /// A row for each exponent: outputs from clamped to zero, shifts from below 0 to above 62.
-void LinearLimits::compare(const Linear& linear, uint32_t planes) {
+void LinearLimits::compare(const Linear& linear, uint32_t planes, int8_t high) {
     constexpr int32_t kExponentMin = -30, kExponentMax = 70;
     const PackedLinear packed = pack_linear(linear);
     CodeRows codes;
     codes.resize(uint32_t(kExponentMax - kExponentMin + 1), linear.k, planes);
     std::ranges::fill(codes.codes, int8_t{-64});
     for (uint32_t r = 0; r < codes.rows; ++r) {
+        std::ranges::fill(codes.plane(r, 0), high);
         codes.factors[r] = {(1 << 14) - 1, kExponentMin + int32_t(r)};
         if (r % 2 != 0) codes.plane(r, 0)[random.next() % linear.k] = 63;
     }
@@ -39,7 +41,7 @@ void LinearLimits::compare(const Linear& linear, uint32_t planes) {
     kernels_of(Backend::kScalar)
         .linear(linear, &packed, codes, 0, packed.blocks, kFxMin, expected.data(), scratch);
     kernels_of(GetParam()).linear(linear, &packed, codes, 0, packed.blocks, kFxMin, found.data(), scratch);
-    ASSERT_EQ(found, expected) << "k " << linear.k << " planes " << planes;
+    ASSERT_EQ(found, expected) << "k " << linear.k << " planes " << planes << " high " << int{high};
 }
 
 /// 16 columns of −128 but for one of 127, and a seventeenth.
@@ -115,6 +117,25 @@ TEST_P(LinearLimits, OfASumOfBothPlanesByMagnitude) {
         Extreme extreme{2100, 3, 0};
         set_magnitude(extreme, magnitude);
         compare(extreme.linear, 2);
+    }
+}
+
+TEST_P(LinearLimits, OfASumOfBothPlanesByTheCodes) {
+    // 4096 · 128 · (128 · 31 + 64) is an int32, with one more it is not.
+    for (const int high : {-31, -32}) compare(Extreme{4096, 3, 0}.linear, 2, int8_t(high));
+}
+
+/// Codes alike and weights alike reach the bound.
+TEST(NarrowRows, AreThoseWhoseLargestSumIsAnInt32) {
+    for (const uint32_t depth : {1u, 2032u, 2033u, 4096u, 8192u, kDepthMax}) {
+        for (const int64_t weight : {0, 1, 3, 127, 128}) {
+            const int64_t most = narrow_row_max(depth, weight * weight * depth);
+            for (int32_t size = 0; size <= 64; ++size) {
+                const int64_t sum = int64_t{depth} * weight * (128 * size + 64);
+                EXPECT_EQ(int64_t{depth} * code_weight(-size) <= most, sum <= INT32_MAX)
+                    << depth << " · " << weight << ", codes of " << size;
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 
+#include "inference/mined_kernels.h"
 #include "inference/random.h"
 #include "inference/sum_bounds.h"
 
@@ -146,11 +147,43 @@ TEST_P(MinedProducts, GiveTheFoldsOfTheirNoiseAndTheCleanOutputs) {
     }
 }
 
-/// Up to the limit both planes are peeled together, and every sum is as large as it can be.
-TEST_P(MinedProducts, GiveTheCleanOutputsAtTheLimitOfNarrowRowsAndOnePast) {
+/// Codes of one sign and about one size, whose code_weight() is at most `weight` and nearly it.
+void spread(int64_t weight, std::span<int8_t> high) {
+    for (size_t i = 0; i < high.size(); ++i) {
+        int32_t size = 0;
+        while (size < 64 && code_weight(size + 1) <= weight / int64_t(high.size() - i)) ++size;
+        high[i] = int8_t(-size);
+        weight -= code_weight(size);
+    }
+    EXPECT_LT(weight, 2 * 64);  // one more in size
+}
+
+TEST_P(MinedProducts, FindTheHeaviestRow) {
+    Random random{80};
+    const MinedKernels* const kernels = kernels_that_peel(GetParam());
+    if (kernels == nullptr) GTEST_SKIP() << "peels nothing";
+    for (const uint32_t columns : {1u, 31u, 32u, 63u, 64u, 65u, 200u, 32'768u}) {
+        const size_t stride = columns + 3;
+        std::vector<int8_t> codes(3 * stride, 0);
+        for (int8_t& code : codes) code = int8_t(int32_t(random.next() % 128) - 64);
+        if (columns == kDepthMax) std::ranges::fill(codes, int8_t{-64});
+        int64_t heaviest = 0;
+        for (size_t row = 0; row < 3; ++row) {
+            int64_t weight = 0;
+            for (size_t c = 0; c < columns; ++c) weight += code_weight(codes[row * stride + c]);
+            heaviest = std::max(heaviest, weight);
+        }
+        EXPECT_EQ(kernels->heaviest_row(codes.data(), stride, columns, 3), heaviest) << columns;
+    }
+}
+
+/// Up to the limit both planes are peeled together, and sums are nearly as large as an int32 can be; past it
+/// they are larger.
+TEST_P(MinedProducts, GiveTheCleanOutputsAtTheLimitOfNarrowRowsAndPastIt) {
     Random random{78};
     for (const uint32_t k : {4096u, 8192u}) {
-        for (const int past : {0, 1}) {
+        const int64_t most = narrow_row_max(k, int64_t{127} * 127 * k);
+        for (const int64_t past : {int64_t{0}, most / 64}) {
             Product product{random, 16, k, 16, 2};
             std::ranges::fill(product.weights, int8_t{127});
             // Columns alike, as a trained model's are: their outputs go the usual way.
@@ -158,15 +191,13 @@ TEST_P(MinedProducts, GiveTheCleanOutputsAtTheLimitOfNarrowRowsAndOnePast) {
             std::ranges::fill(product.ew, uint8_t{20});
             std::ranges::fill(product.codes.factors, Scale{8000, 40});
             for (uint32_t row = 0; row < 16; ++row) {
-                auto left = narrow_row_sum_max(k) + (row == 15 ? past : 0);
-                for (int8_t& high : product.codes.plane(row, 0)) {
-                    const auto size = std::min<int64_t>(left, 64);
-                    high = int8_t(-size);
-                    left -= size;
-                }
-                EXPECT_EQ(left, 0);
+                spread(most + (row == 15 ? past : 0), product.codes.plane(row, 0));
                 std::ranges::fill(product.codes.plane(row, 1), int8_t{-64});
             }
+            int64_t sum = 0;
+            for (const int8_t high : product.codes.plane(15, 0)) sum += 127 * (-128 * high + 64);
+            EXPECT_EQ(sum > INT32_MAX, past > 0);
+            EXPECT_GT(sum, INT32_MAX / 1000 * 999);
             const PackedLinear packed = pack_linear(product.linear);
             Recorder recorder{1, k, -1};
             Parallel parallel{1};
