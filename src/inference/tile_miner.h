@@ -49,12 +49,6 @@ public:
                 tiles_[tile][s] = Kernel::prepare(product, product.parts[s], begin + tile, lines);
             }
         }
-        const int8_t* const next = Kernel::weights(product, end);
-        const auto bytes = size_t(next - Kernel::weights(product, end - 1));
-        size_t turns = 0;
-        for (const MinedRows& part : product.parts) turns += size_t{Kernel::kTurns} * part.steps();
-        turns *= (groups + Kernel::kGroupsAtOnce - 1) / Kernel::kGroupsAtOnce;
-        ahead_.weights = {next, (bytes + turns - 1) / turns};
         turned_ = lines;
         folds_ = turned_ + size_t{2} * kTile;
         clean_ = folds_ + folds;
@@ -63,6 +57,8 @@ public:
     void run() {
         for (uint32_t g = 0; g < groups_;) {
             const uint32_t together = Kernel::groups_together(groups_ - g);
+            // Brought sooner they would be gone again: all rows pass by before they are wanted.
+            if (g + together == groups_) ahead_.weights = next_weights();
             for (size_t p = 0; p < parts_; ++p) {
                 ahead_.rows = rows_after(p, g, together);
                 for (uint32_t tile = 0; tile < count_; ++tile) {
@@ -86,14 +82,24 @@ private:
                      {folds_, clean, ending_of(p)}, ahead_);
     }
 
-    /// The rows that meet the tiles after these.
+    /// Those of the tiles after these, as many.
+    Stream next_weights() const {
+        const int8_t* const next = Kernel::weights(product_, begin_ + count_);
+        const auto bytes = size_t(next - Kernel::weights(product_, begin_ + count_ - 1));
+        size_t turns = 0;  // a tile
+        for (const MinedRows& part : product_.parts) turns += size_t{Kernel::kTurns} * part.steps();
+        return {next, (bytes + turns - 1) / turns};
+    }
+
+    /// The rows that meet the tiles after these; after the last ones the first meet the next tiles.
     Stream rows_after(size_t p, uint32_t g, uint32_t together) const {
         const size_t turns = size_t{count_} * Kernel::kTurns * product_.parts[p].steps();
         const bool last = p + 1 == parts_;
         const MinedRows& part = product_.parts[last ? 0 : p + 1];
         const size_t bytes = together * part.rows_a_group();
-        return {part.noised + (first_ + g + (last ? together : 0)) * part.rows_a_group(),
-                (bytes + turns - 1) / turns};
+        uint32_t group = g;
+        if (last) group = g + together == groups_ ? 0 : g + together;
+        return {part.noised + (first_ + group) * part.rows_a_group(), (bytes + turns - 1) / turns};
     }
 
     Ending ending_of(size_t p) const {
@@ -131,7 +137,7 @@ private:
     uint32_t* const words_;
     const size_t parts_, slices_;
     const uint32_t clean_planes_;
-    Ahead ahead_;
+    Ahead ahead_{};
     size_t words_a_tile_ = 0;
     typename Kernel::Tile tiles_[kTilesAtOnce][kDepthMax / kSliceColumns];
     Cells* turned_;  // memory of put()
