@@ -80,17 +80,15 @@ void store_sums(Cells* sums) {
     }
 }
 
-/// T of G groups goes to `last`. A step's sums are folded while the next step's are multiplied: loads that
-/// follow a tile's store at once would wait for it.
+/// T of G groups goes to `last`. A product takes longer than four others, and what loads a tile that was just
+/// stored waits for it: so sums are stored right before their group's next product, and folded before they
+/// are stored the next time.
 template <uint32_t G>
 __attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t* rows, size_t rows_a_group,
                                                  const Made& made, Cells* last, Ahead& ahead) {
-    alignas(64) Cells turns[2][kGroupLines];
-    const auto sums_after = [&](uint32_t step) { return step + 1 == tile.steps ? last : turns[step % 2]; };
-    const auto fold_step = [&](uint32_t step) {
-        for (uint32_t g = 0; g < G; ++g) {
-            store(made.folds[size_t{g} * tile.steps + step], fold(sums_after(step) + size_t{g} * kTile));
-        }
+    alignas(64) Cells turn[G * kTile];
+    const auto fold_group = [&](uint32_t g, const Cells* sums, uint32_t step) {
+        store(made.folds[size_t{g} * tile.steps + step], fold(sums + size_t{g} * kTile));
     };
     amx::zero<0>(), amx::zero<1>(), amx::zero<2>(), amx::zero<3>();
     const int8_t* left = tile.weights;
@@ -98,22 +96,29 @@ __attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t*
     for (uint32_t step = 0; step < tile.steps; ++step) {
         ahead.bring();
         for (uint32_t t = 0; t < tile.step; t += tile.depth, left += tile.depth, rows += right_bytes) {
+            const auto multiply = [&](auto group) {
+                constexpr int kGroup = group, kRight = 6 + kGroup % 2;
+                amx::load<kRight>(rows + kGroup * rows_a_group, sizeof(Cells));
+                if (t == 0 && step > 0) {
+                    if (step > 1) fold_group(kGroup, turn, step - 2);
+                    amx::store<kGroup>(turn + size_t{kGroup} * kTile, sizeof(Cells));
+                }
+                add_products<kGroup, 4, kRight>();
+            };
             amx::load<4>(left, tile.stride);
-            amx::load<6>(rows, sizeof(Cells));
-            add_products<0, 4, 6>();
+            multiply(std::integral_constant<int, 0>{});
             if constexpr (G > 1) {
-                amx::load<7>(rows + rows_a_group, sizeof(Cells));
-                add_products<1, 4, 7>();
-                amx::load<6>(rows + 2 * rows_a_group, sizeof(Cells));
-                add_products<2, 4, 6>();
-                amx::load<7>(rows + 3 * rows_a_group, sizeof(Cells));
-                add_products<3, 4, 7>();
+                multiply(std::integral_constant<int, 1>{});
+                multiply(std::integral_constant<int, 2>{});
+                multiply(std::integral_constant<int, 3>{});
             }
         }
-        if (step > 0) fold_step(step - 1);
-        store_sums<G>(sums_after(step));
     }
-    fold_step(tile.steps - 1);
+    store_sums<G>(last);
+    for (uint32_t g = 0; g < G; ++g) {
+        if (tile.steps > 1) fold_group(g, turn, tile.steps - 2);
+    }
+    for (uint32_t g = 0; g < G; ++g) fold_group(g, last, tile.steps - 1);
 }
 
 /// E·X of one group in powers of 128: [i] is to be multiplied by 128 to the power of i.
