@@ -16,6 +16,8 @@ using avx512::OutputBlock;
 /// So few rows of codes wait for the weights whatever multiplies them.
 constexpr uint32_t kRowsMin = 8;
 constexpr uint32_t kBlocksAtOnce = 2;
+/// Codes that stay near while all weights pass by: half of a second-level cache.
+constexpr size_t kNearBytes = size_t{1} << 20;
 static_assert(kPackColumns == kTileRows && kPackDepth == 4);
 
 /// Codes as left operands: for each 16 rows, high plane before low, tiles along the depth. What does not
@@ -104,26 +106,31 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
     Sums sums;
     const bool narrow = avx512::are_narrow(w, codes);
     avx512::RowShifts shifts;
-    for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
-        const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
-        const OutputBlock outputs[] = {{linear, w, block, fx, narrow},
-                                       {linear, w, block + blocks - 1, fx, narrow}};
-        const int8_t* const weights = w.weights.get() + block * block_bytes;
-        const size_t to_second = blocks == 1 ? 0 : block_bytes;
-        for (uint32_t band = 0; band < bands; band += 2) {
-            const bool both = band + 1 < bands;
-            const int8_t* const from = cells + band * band_bytes;
-            if (both) {
-                multiply(from, band_bytes, weights, to_second, tiles_deep, sums);
-            } else {
-                multiply_one(from, weights, to_second, tiles_deep, sums);
-            }
-            for (uint32_t i = 0; i < (codes.planes == 2 || !both ? 1u : 2u); ++i) {
-                const uint32_t row = (codes.planes == 2 ? band / 2 : band + i) * kTileRows;
-                for (uint32_t b = 0; b < blocks; ++b) {
-                    put(outputs[b], std::min(kTileRows, codes.rows - row), &codes.factors[row],
-                        sums.at[i][b][0], codes.planes == 2 ? sums.at[1][b][0] : nullptr, shifts,
-                        y + size_t{row} * linear.n + outputs[b].column());
+    // A pair of bands at least, and the planes of a band together.
+    const auto near_bands = uint32_t(std::max<size_t>(2, kNearBytes / band_bytes / 2 * 2));
+    for (uint32_t near = 0; near < bands; near += near_bands) {
+        const uint32_t near_end = std::min(bands, near + near_bands);
+        for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
+            const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
+            const OutputBlock outputs[] = {{linear, w, block, fx, narrow},
+                                           {linear, w, block + blocks - 1, fx, narrow}};
+            const int8_t* const weights = w.weights.get() + block * block_bytes;
+            const size_t to_second = blocks == 1 ? 0 : block_bytes;
+            for (uint32_t band = near; band < near_end; band += 2) {
+                const bool both = band + 1 < near_end;
+                const int8_t* const from = cells + band * band_bytes;
+                if (both) {
+                    multiply(from, band_bytes, weights, to_second, tiles_deep, sums);
+                } else {
+                    multiply_one(from, weights, to_second, tiles_deep, sums);
+                }
+                for (uint32_t i = 0; i < (codes.planes == 2 || !both ? 1u : 2u); ++i) {
+                    const uint32_t row = (codes.planes == 2 ? band / 2 : band + i) * kTileRows;
+                    for (uint32_t b = 0; b < blocks; ++b) {
+                        put(outputs[b], std::min(kTileRows, codes.rows - row), &codes.factors[row],
+                            sums.at[i][b][0], codes.planes == 2 ? sums.at[1][b][0] : nullptr, shifts,
+                            y + size_t{row} * linear.n + outputs[b].column());
+                    }
                 }
             }
         }
