@@ -61,8 +61,6 @@ __m512i fold(const Cells* rows) {
     return xor3(_mm512_xor_si512(even, odds), load(rows[kTile - 2]), load(rows[kTile - 1]));
 }
 
-constexpr size_t kGroupLines = size_t{kGroupsAtOnce} * kTile;
-
 template <uint32_t G>
 void add_sums(const Cells* sums, Cells* clean) {
     for (size_t i = 0; i < G * kTile; ++i) {
