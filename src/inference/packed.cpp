@@ -39,18 +39,19 @@ size_t bytes_of(const Linear& linear) { return size_t{blocks_of(linear)} * kPack
 /// No product of two planes that are lifted leaves an int64, and no bias the room that outputs have.
 BlockScales scales_of(const PackedLinear& packed, uint32_t block) {
     const auto begin = packed.ew.begin() + block * kPackColumns;
-    const auto [least, most] = std::minmax_element(begin, begin + kPackColumns);
-    BlockScales scales{*least, *most, *most, BlockScales::kApart};
+    const int32_t least = *std::min_element(begin, begin + kPackColumns);
+    const int32_t most = *std::max_element(begin, begin + kPackColumns);
+    BlockScales scales{least, most, most, BlockScales::kApart};
     const auto is_near = [&](int32_t to) {
-        const int32_t lift = to - *least;
+        const int32_t lift = to - least;
         return lift <= kLiftMax && product_bits(2, packed.k) + lift <= kShiftMax;
     };
     const auto bias = packed.bias.begin() + block * kPackColumns;
     const bool fits = std::all_of(bias, bias + kPackColumns,
                                   [](int32_t b) { return std::abs(int64_t{b}) < int64_t{1} << kRoomBits; });
-    if (!fits || !is_near(*most)) return scales;
+    if (!fits || !is_near(most)) return scales;
     if (is_near(packed.ew_max)) scales.most = packed.ew_max;
-    scales.lift = scales.most - *least;
+    scales.lift = scales.most - least;
     return scales;
 }
 
