@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "inference/sum_bounds.h"
+
 namespace daidd::inference {
 
 void CodeRows::resize(uint32_t new_rows, uint32_t new_width, uint32_t new_planes) {
@@ -91,6 +93,12 @@ void attend_copied(const HeadQuery& query, const HeadPages& keys, const HeadPage
         return {codes, mantissas + first, exponents};
     };
     attention_head(query, copied(keys, 0), copied(values, count), count - keys.skip, head_dim, fx, out);
+}
+
+bool are_narrow(const PackedLinear& packed, const CodeRows& codes, HeaviestRow heaviest_row) {
+    if (codes.planes != 2 || packed.room[1] >= 0) return codes.planes == 2;
+    return heaviest_row(codes.plane(0, 0).data(), codes.width, codes.width, codes.rows) <=
+           narrow_row_max(codes.width, packed.squares);
 }
 
 int64_t hide_scores(int64_t* score, uint32_t skip, uint32_t count) {

@@ -65,6 +65,12 @@ struct Kernels {
                      uint32_t fx, std::span<int32_t> y);
 };
 
+/// The largest Σ code_weight(code) of some rows, `stride` apart.
+using HeaviestRow = int64_t (*)(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows);
+
+/// Whether 128 · high + low of all rows is an int32, by the weights or by the codes.
+bool are_narrow(const PackedLinear& packed, const CodeRows& codes, HeaviestRow heaviest_row);
+
 /// Makes the scores of the first `skip` positions of a page weigh nothing and returns the largest of the
 /// others. Requires skip < count.
 int64_t hide_scores(int64_t* score, uint32_t skip, uint32_t count);

@@ -7,6 +7,10 @@
 // What the AVX-512 kernels share. Only *_avx512.cpp include this.
 namespace daidd::inference::avx512 {
 
+/// What stays near while all weights pass by, codes and with AVX-512 outputs too: half of a second-level
+/// cache.
+inline constexpr size_t kNearBytes = size_t{1} << 20;
+
 inline __m512i load(const void* at) { return _mm512_loadu_si512(at); }
 inline void store(void* at, __m512i v) { _mm512_storeu_si512(at, v); }
 

@@ -16,8 +16,6 @@ using avx512::OutputBlock;
 /// So few rows of codes wait for the weights whatever multiplies them.
 constexpr uint32_t kRowsMin = 8;
 constexpr uint32_t kBlocksAtOnce = 2;
-/// Codes that stay near while all weights pass by: half of a second-level cache.
-constexpr size_t kNearBytes = size_t{1} << 20;
 static_assert(kPackColumns == kTileRows && kPackDepth == 4);
 
 /// Codes as left operands: for each 16 rows, high plane before low, tiles along the depth. What does not
@@ -104,10 +102,10 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
 
     const TileConfiguration tiles{kTileDepth};
     Sums sums;
-    const bool narrow = avx512::are_narrow(w, codes);
+    const bool narrow = are_narrow(w, codes, avx512::heaviest_row);
     avx512::RowShifts shifts;
     // A pair of bands at least, and the planes of a band together.
-    const auto near_bands = uint32_t(std::max<size_t>(2, kNearBytes / band_bytes / 2 * 2));
+    const auto near_bands = uint32_t(std::max<size_t>(2, avx512::kNearBytes / band_bytes / 2 * 2));
     for (uint32_t near = 0; near < bands; near += near_bands) {
         const uint32_t near_end = std::min(bands, near + near_bands);
         for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {

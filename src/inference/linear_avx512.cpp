@@ -19,10 +19,7 @@ constexpr uint32_t kRowsNarrow = 4;  // so few rows wait for the weights
 /// they lie, where it ends too soon for a stream.
 constexpr size_t kStreamBytes = size_t{1} << 16;
 constexpr uint32_t kPrefetchBytes = 2048;
-/// Codes and outputs that stay near while all weights pass by: half of a second-level cache. No fewer rows
-/// than these, or the weights would pass too often.
-constexpr size_t kNearBytes = size_t{1} << 20;
-constexpr size_t kNearRowsMin = 64;
+constexpr size_t kNearRowsMin = 64;  // fewer, and the weights would pass too often
 constexpr uint32_t kStepsAhead = 2;  // that bring one line near
 constexpr uint32_t kStepBytes = kPackColumns * kPackDepth;
 static_assert(kStepBytes == sizeof(__m512i));
@@ -177,7 +174,7 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
     }
     const size_t near_rows = std::max(kNearBytes / (row_bytes + linear.n * sizeof *y), kNearRowsMin);
     const auto near_groups = uint32_t(std::max<size_t>(1, near_rows * planes / kRowsAtOnce));
-    const bool narrow = are_narrow(w, codes);
+    const bool narrow = are_narrow(w, codes, heaviest_row);
     Sums sums;
     RowShifts shifts;
     for (uint32_t near = 0; near < groups.count; near += near_groups) {

@@ -6,7 +6,6 @@
 
 #include "inference/manifest.h"
 #include "inference/mined_kernels.h"
-#include "inference/sum_bounds.h"
 
 namespace daidd::inference {
 
@@ -74,13 +73,6 @@ void fold_slice(const Linear& linear, Backend backend, const CodeRows& codes, co
             }
         });
     }
-}
-
-/// Whether all sums of both planes are int32, by the weights or by the codes.
-bool are_joined(const PackedLinear& packed, const CodeRows& codes, const MinedKernels& kernels) {
-    if (codes.planes != 2 || packed.room[1] >= 0) return codes.planes == 2;
-    return kernels.heaviest_row(codes.plane(0, 0).data(), codes.width, codes.width, codes.rows) <=
-           narrow_row_max(codes.width, packed.squares);
 }
 
 /// Into memory of `scratch`.
@@ -194,7 +186,7 @@ void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& cod
     };
     const uint32_t blocks = (linear.n + kPackColumns - 1) / kPackColumns;
     if (kernels != nullptr && linear.n >= kTile && std::ranges::all_of(drawn, is_drawn)) {
-        const bool joined = are_joined(*mined.packed, codes, *kernels);
+        const bool joined = are_narrow(*mined.packed, codes, kernels->heaviest_row);
         mine_and_peel({.linear = linear,
                        .packed = *mined.packed,
                        .codes = codes,

@@ -78,9 +78,9 @@ void store_sums(Cells* sums) {
     }
 }
 
-/// T of G groups goes to `last`. A product takes longer than four others, and what loads a tile that was just
-/// stored waits for it: so sums are stored right before their group's next product, and folded before they
-/// are stored the next time.
+/// T of G groups goes to `last`. A store waits for the product before it, which takes as long as some others,
+/// and what loads a tile that was just stored waits for the store: so sums are stored right before their
+/// group's next product, and folded right before they are stored the next time.
 template <uint32_t G>
 __attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t* rows, size_t rows_a_group,
                                                  const Made& made, Cells* last, Ahead& ahead) {

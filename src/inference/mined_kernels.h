@@ -83,8 +83,7 @@ struct MinedKernels {
                  int8_t* out);
     /// How it wants what is peeled from them: 128 · high + low; `high` may be null.
     void (*noise)(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out);
-    /// The largest Σ code_weight(code) of some rows.
-    int64_t (*heaviest_row)(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows);
+    HeaviestRow heaviest_row;
     /// Tiles [begin, end), at most kTilesAtOnce, for `groups` groups from `first` on. `words` gets
     /// groups · steps words a part, one part after the other, one tile after the other.
     void (*tiles)(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first, uint32_t groups,

@@ -42,7 +42,7 @@ inline __m256i load_first(const int8_t* at, uint32_t count) {
     return load(all);
 }
 
-/// MinedKernels::heaviest_row.
+/// HeaviestRow.
 inline int64_t heaviest_row(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows) {
     int64_t most = 0;
     const __m256i one = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1);

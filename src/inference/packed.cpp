@@ -41,7 +41,7 @@ BlockScales scales_of(const PackedLinear& packed, uint32_t block) {
     const auto begin = packed.ew.begin() + block * kPackColumns;
     const int32_t least = *std::min_element(begin, begin + kPackColumns);
     const int32_t most = *std::max_element(begin, begin + kPackColumns);
-    BlockScales scales{least, most, most, BlockScales::kApart};
+    BlockScales scales{least, most, BlockScales::kApart};
     const auto is_near = [&](int32_t to) {
         const int32_t lift = to - least;
         return lift <= kLiftMax && product_bits(2, packed.k) + lift <= kShiftMax;

@@ -15,9 +15,9 @@ inline constexpr uint32_t kPackDepth = 4;
 /// What the sixteen outputs of a block share. Multipliers near each other are brought to one exponent:
 /// mw · 2^(most − ew) under `most` says the same. Where all of a matrix are near, they share it.
 struct BlockScales {
-    int32_t ew_least = 0, ew_most = 0;  ///< of their own
-    int32_t most = 0;                   ///< ew_most or that of the matrix
-    int32_t lift = 0;                   ///< most − ew_least; kApart: each has its own exponent
+    int32_t ew_least = 0;  ///< of the block
+    int32_t most = 0;      ///< of the block or of the matrix
+    int32_t lift = 0;      ///< most − ew_least; kApart: each has its own exponent
     static constexpr int32_t kApart = -1;
 };
 

@@ -7,7 +7,7 @@
 // The sums of a product times their multipliers. Only *_avx512.cpp and *_amx.cpp include this.
 namespace daidd::inference::avx512 {
 
-/// MinedKernels::heaviest_row.
+/// HeaviestRow.
 inline int64_t heaviest_row(const int8_t* codes, size_t stride, uint32_t columns, uint32_t rows) {
     int64_t most = 0;
     const __m512i one = _mm512_set1_epi8(1);
@@ -22,13 +22,6 @@ inline int64_t heaviest_row(const int8_t* codes, size_t stride, uint32_t columns
         most = std::max<int64_t>(most, _mm512_reduce_add_epi32(sums));
     }
     return most;
-}
-
-/// Whether 128 · high + low of all rows is an int32, by the weights or by the codes.
-inline bool are_narrow(const PackedLinear& packed, const CodeRows& codes) {
-    if (codes.planes != 2 || packed.room[1] >= 0) return codes.planes == 2;
-    return heaviest_row(codes.plane(0, 0).data(), codes.width, codes.width, codes.rows) <=
-           narrow_row_max(codes.width, packed.squares);
 }
 
 /// One plane; two whose sum is an int32; that sum itself; two whose sum is not an int32.
