@@ -96,7 +96,7 @@ void attend_copied(const HeadQuery& query, const HeadPages& keys, const HeadPage
 }
 
 bool are_narrow(const PackedLinear& packed, const CodeRows& codes, HeaviestRow heaviest_row) {
-    if (codes.planes != 2 || packed.room[1] >= 0) return codes.planes == 2;
+    if (codes.planes != 2 || packed.narrow) return codes.planes == 2;
     return heaviest_row(codes.plane(0, 0).data(), codes.width, codes.width, codes.rows) <=
            narrow_row_max(codes.width, packed.squares);
 }

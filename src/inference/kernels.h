@@ -32,10 +32,10 @@ struct Scratch {
     std::vector<int32_t> row;
     std::vector<int64_t> scores;
     std::vector<int16_t> weights;
-    std::vector<uint8_t> bytes;
+    BigVector<uint8_t> bytes;
     std::vector<int8_t> codes;
     std::vector<int16_t> exponents;
-    std::vector<Line> lines;
+    BigVector<Line> lines;
     BigVector<Line> arena;
 
     /// At least `count` of whatever.

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "inference/kernels_avx512.h"
+#include "inference/output_lines.h"
 #include "inference/outputs_avx512.h"
 #include "inference/tiles_amx.h"
 
@@ -46,9 +47,10 @@ struct Sums {
 
 /// Two bands of rows (or the planes of one) with two blocks of weights.
 void multiply(const int8_t* codes, size_t band_bytes, const int8_t* weights, size_t block_bytes,
-              uint32_t tiles_deep, Sums& sums) {
+              uint32_t tiles_deep, OutputLines outputs, Sums& sums) {
     zero<0>(), zero<1>(), zero<2>(), zero<3>();
     for (uint32_t t = 0; t < tiles_deep; ++t, codes += kTileBytes, weights += kTileBytes) {
+        outputs.bring<kBlocksAtOnce>();
         load<4>(codes, kTileDepth);
         load<6>(weights, kTileDepth);
         load<7>(weights + block_bytes, kTileDepth);
@@ -79,60 +81,101 @@ void multiply_one(const int8_t* codes, const int8_t* weights, size_t block_bytes
     store<1>(sums.at[0][1], sizeof sums.at[0][0][0]);
 }
 
-/// Inlined into the loops over tiles, what rows share would not stay in registers.
-__attribute__((noinline)) void put(const OutputBlock& outputs, uint32_t rows, const Scale* factors,
-                                   const int32_t* high, const int32_t* low, avx512::RowShifts& shifts,
-                                   int32_t* y) {
-    outputs.put(rows, factors, high, low, kPackColumns, shifts, y);
-}
+/// A product, and what its loops share.
+class BandProduct {
+public:
+    BandProduct(const Linear& linear, const PackedLinear& packed, const CodeRows& codes, uint32_t fx,
+                int32_t* y, Scratch& scratch)
+        : linear_{linear},
+          packed_{packed},
+          codes_{codes},
+          fx_{fx},
+          tiles_deep_{(packed.depth + kTileDepth - 1) / kTileDepth},
+          bands_{(codes.rows + kTileRows - 1) / kTileRows * codes.planes},
+          band_bytes_{tiles_deep_ * kTileBytes},
+          block_bytes_{size_t{kPackColumns} * packed.depth},
+          narrow_{are_narrow(packed, codes, avx512::heaviest_row)},
+          y_{y} {
+        auto* const cells =
+            reinterpret_cast<int8_t*>(scratch.take_lines(bands_ * band_bytes_ / sizeof(Scratch::Line)));
+        pack(codes, tiles_deep_, cells);
+        cells_ = cells;
+    }
+
+    void make(uint32_t block_begin, uint32_t block_end) {
+        // A pair of bands at least, and the planes of a band together.
+        const auto near_bands = uint32_t(std::max<size_t>(2, avx512::kNearBytes / band_bytes_ / 2 * 2));
+        for (uint32_t near = 0; near < bands_; near += near_bands) {
+            const uint32_t near_end = std::min(bands_, near + near_bands);
+            for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
+                make_blocks(block, std::min(kBlocksAtOnce, block_end - block), near, near_end);
+            }
+        }
+    }
+
+private:
+    void make_blocks(uint32_t block, uint32_t blocks, uint32_t near, uint32_t near_end) {
+        const OutputBlock outputs[] = {{linear_, packed_, block, fx_, narrow_},
+                                       {linear_, packed_, block + blocks - 1, fx_, narrow_}};
+        const int8_t* const weights = packed_.weights.get() + block * block_bytes_;
+        const size_t to_second = blocks == 1 ? 0 : block_bytes_;
+        for (uint32_t band = near; band < near_end; band += 2) {
+            const bool both = band + 1 < near_end;
+            const int8_t* const from = cells_ + band * band_bytes_;
+            const uint32_t row = (codes_.planes == 2 ? band / 2 : band) * kTileRows;
+            const uint32_t rows =
+                std::min(codes_.planes == 2 || !both ? kTileRows : 2 * kTileRows, codes_.rows - row);
+            if (both) {
+                int32_t* const to = y_ + size_t{row} * linear_.n + outputs[0].column();
+                const OutputLines lines{to, linear_.n, rows, tiles_deep_};
+                multiply(from, band_bytes_, weights, to_second, tiles_deep_, lines, sums_);
+            } else {
+                multiply_one(from, weights, to_second, tiles_deep_, sums_);
+            }
+            put(outputs, blocks, row, rows);
+        }
+    }
+
+    /// Of one band, its planes or two. Inlined into the loops over tiles, what rows share would not stay in
+    /// registers.
+    __attribute__((noinline)) void put(const OutputBlock (&outputs)[2], uint32_t blocks, uint32_t row,
+                                       uint32_t rows) {
+        for (uint32_t i = 0; rows > 0; ++i) {
+            const uint32_t here = std::min(rows, kTileRows);
+            const avx512::SumRows sums{sums_.at[i][0][0], codes_.planes == 2 ? sums_.at[1][0][0] : nullptr,
+                                       kPackColumns, size_t{kTileRows} * kPackColumns};
+            const Scale* const factors = &codes_.factors[row];
+            int32_t* const y = y_ + size_t{row} * linear_.n + outputs[0].column();
+            if (blocks == 2) {
+                OutputBlock::put(outputs, here, factors, sums, shifts_, y);
+            } else {
+                outputs[0].put(here, factors, sums, shifts_, y);
+            }
+            row += here, rows -= here;
+        }
+    }
+
+    const Linear& linear_;
+    const PackedLinear& packed_;
+    const CodeRows& codes_;
+    const uint32_t fx_, tiles_deep_, bands_;
+    const size_t band_bytes_, block_bytes_;
+    const bool narrow_;
+    int32_t* const y_;
+    const int8_t* cells_;
+    Sums sums_;
+    avx512::RowShifts shifts_;
+};
 
 void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& codes, uint32_t block_begin,
             uint32_t block_end, uint32_t fx, int32_t* y, Scratch& scratch) {
-    const PackedLinear& w = *packed;
     if (codes.rows * codes.planes < kRowsMin) {
         avx512::linear(linear, packed, codes, block_begin, block_end, fx, y, scratch);
         return;
     }
-    const uint32_t tiles_deep = (w.depth + kTileDepth - 1) / kTileDepth;
-    const uint32_t rows_bands = (codes.rows + kTileRows - 1) / kTileRows, bands = rows_bands * codes.planes;
-    const size_t band_bytes = tiles_deep * kTileBytes, block_bytes = size_t{kPackColumns} * w.depth;
-    auto* const cells =
-        reinterpret_cast<int8_t*>(scratch.take_lines(bands * band_bytes / sizeof(Scratch::Line)));
-    pack(codes, tiles_deep, cells);
-
+    BandProduct product{linear, *packed, codes, fx, y, scratch};
     const TileConfiguration tiles{kTileDepth};
-    Sums sums;
-    const bool narrow = are_narrow(w, codes, avx512::heaviest_row);
-    avx512::RowShifts shifts;
-    // A pair of bands at least, and the planes of a band together.
-    const auto near_bands = uint32_t(std::max<size_t>(2, avx512::kNearBytes / band_bytes / 2 * 2));
-    for (uint32_t near = 0; near < bands; near += near_bands) {
-        const uint32_t near_end = std::min(bands, near + near_bands);
-        for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
-            const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
-            const OutputBlock outputs[] = {{linear, w, block, fx, narrow},
-                                           {linear, w, block + blocks - 1, fx, narrow}};
-            const int8_t* const weights = w.weights.get() + block * block_bytes;
-            const size_t to_second = blocks == 1 ? 0 : block_bytes;
-            for (uint32_t band = near; band < near_end; band += 2) {
-                const bool both = band + 1 < near_end;
-                const int8_t* const from = cells + band * band_bytes;
-                if (both) {
-                    multiply(from, band_bytes, weights, to_second, tiles_deep, sums);
-                } else {
-                    multiply_one(from, weights, to_second, tiles_deep, sums);
-                }
-                for (uint32_t i = 0; i < (codes.planes == 2 || !both ? 1u : 2u); ++i) {
-                    const uint32_t row = (codes.planes == 2 ? band / 2 : band + i) * kTileRows;
-                    for (uint32_t b = 0; b < blocks; ++b) {
-                        put(outputs[b], std::min(kTileRows, codes.rows - row), &codes.factors[row],
-                            sums.at[i][b][0], codes.planes == 2 ? sums.at[1][b][0] : nullptr, shifts,
-                            y + size_t{row} * linear.n + outputs[b].column());
-                    }
-                }
-            }
-        }
-    }
+    product.make(block_begin, block_end);
 }
 
 Kernels with_tiles() {

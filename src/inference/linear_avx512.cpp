@@ -4,6 +4,7 @@
 
 #include "inference/kernels_avx512.h"
 #include "inference/noised_avx512.h"
+#include "inference/output_lines.h"
 #include "inference/outputs_avx512.h"
 
 namespace daidd::inference::avx512 {
@@ -73,11 +74,13 @@ inline __attribute__((always_inline)) void add_step(const int8_t* weights, size_
     }
 }
 
-/// Weights to bring near while others are multiplied: a line every other step, each `stride` bytes after the
-/// last. They may lie behind the end of the matrix: what is only brought near need not exist.
+/// What to bring near while others are multiplied, every other step: a line of weights, each `stride` bytes
+/// after the last, which may lie behind the end of the matrix (what is only brought near need not exist); and
+/// of the outputs.
 struct Ahead {
     const int8_t* weights;
     uint32_t stride;
+    OutputLines outputs;
 };
 
 /// The products of R rows with the 16 columns of each of B blocks, less `offset`: what codes + 64 add to the
@@ -104,6 +107,7 @@ void multiply(const int8_t* weights, const uint8_t* codes, const int32_t* offset
         if constexpr (D == 1) {
             _mm_prefetch(reinterpret_cast<const char*>(ahead.weights), _MM_HINT_T1);
             ahead.weights += ahead.stride;
+            ahead.outputs.bring_row<B>();
         }
 #pragma GCC unroll 32
         for (uint32_t i = 0; i < kTurn; ++i) {
@@ -193,16 +197,18 @@ void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& co
                 const uint32_t together = apart ? 1 : blocks;
                 for (uint32_t b = 0; b < blocks; b += together) {
                     const int8_t* weights = w.weights.get() + (block + b) * block_bytes;
-                    const Ahead ahead{weights + together * block_bytes + (g - near) * share, stride};
+                    int32_t* const to = y + size_t{first} * linear.n + outputs[b].column();
+                    const Ahead ahead{weights + together * block_bytes + (g - near) * share, stride,
+                                      OutputLines{to, linear.n, count, steps / kStepsAhead}};
                     const int32_t* offset = &w.offset[size_t{block + b} * kPackColumns];
                     multiply_of(rows, together)(weights, cells + first * row_bytes, offset, steps, ahead,
                                                 sums);
-                    for (uint32_t i = 0; i < together; ++i) {
-                        const OutputBlock& to = outputs[b + i];
-                        to.put(count, &codes.factors[first], sums.at[0][i],
-                               planes == 2 ? sums.at[1][i] : nullptr,
-                               size_t{planes} * kBlocksAtOnce * kPackColumns, shifts,
-                               y + size_t{first} * linear.n + to.column());
+                    const SumRows all{sums.at[0][0], planes == 2 ? sums.at[1][0] : nullptr,
+                                      size_t{planes} * kBlocksAtOnce * kPackColumns, kPackColumns};
+                    if (together == 2) {
+                        OutputBlock::put(outputs, count, &codes.factors[first], all, shifts, to);
+                    } else {
+                        outputs[b].put(count, &codes.factors[first], all, shifts, to);
                     }
                 }
             }

@@ -173,7 +173,7 @@ __attribute__((noinline)) void peel(const Tile& tile, const int8_t* noise, size_
     }
 }
 
-struct Kernel : avx512::MinedLanes {
+struct Kernel : avx512::MinedLanes<kGroupsAtOnce> {
     using Tile = inference::Tile;
     static constexpr uint32_t kGroupsAtOnce = inference::kGroupsAtOnce;
     static constexpr uint32_t kTurns = 1;

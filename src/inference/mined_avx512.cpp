@@ -151,7 +151,7 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
     end_half<G, kRight>(tile, part, group, made, sum);
 }
 
-struct Kernel : MinedLanes {
+struct Kernel : MinedLanes<kGroupsAtOnce> {
     using Tile = inference::Tile;
     static constexpr uint32_t kGroupsAtOnce = inference::kGroupsAtOnce;
     static constexpr uint32_t kTurns = 2;  // a half each

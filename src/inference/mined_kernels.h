@@ -2,6 +2,7 @@
 
 #include "inference/mined.h"
 #include "inference/noised_kernels.h"
+#include "inference/output_lines.h"
 
 namespace daidd::inference {
 
@@ -19,6 +20,16 @@ struct MinedRows {
     uint32_t steps() const { return id.slice.columns / id.step; }
 };
 
+/// What becomes of T after a slice's last step.
+enum class Ending : uint8_t {
+    kNone,    // no outputs are wanted
+    kKept,    // clean = T, of the first of two joined planes
+    kSummed,  // clean += T, of its other slices
+    kJoined,  // clean = 128 · clean + T − E·X, of the second; E is that of both
+    kClean,   // clean = T − E·X
+    kAdded,   // clean += T − E·X
+};
+
 /// A product that is mined and peeled.
 struct MinedProduct {
     const Linear& linear;
@@ -30,22 +41,28 @@ struct MinedProduct {
     /// Planes whose sums 128 · high + low are int32 are peeled together, after the second: their noise is
     /// 128 · E_high + E_low. Sums on the way may wrap; the last ones are exact.
     bool joined = false;
+
+    Ending ending(size_t part) const {
+        if (y == nullptr) return Ending::kNone;
+        const size_t slices = parts.size() / codes.planes;
+        const bool first_slice = part % slices == 0;
+        if (!joined) return first_slice ? Ending::kClean : Ending::kAdded;
+        if (part < slices) return first_slice ? Ending::kKept : Ending::kSummed;
+        return first_slice ? Ending::kJoined : Ending::kAdded;
+    }
+
+    /// Of one tile's outputs of groups [group, group + groups), in so many turns.
+    OutputLines lines(uint32_t group, uint32_t groups, uint32_t tile, uint32_t turns) const {
+        if (y == nullptr) return {};
+        const size_t first = size_t{group} * kTile * linear.n + size_t{tile} * kTile;
+        return {y + first, linear.n, groups * kTile, turns};
+    }
 };
 
 /// Tiles that a kernel makes of the same groups, one after the other.
 inline constexpr uint32_t kTilesAtOnce = 8;
 
 inline constexpr int kPlaneBits = 7;  // a high plane's numbers count 128 times
-
-/// What becomes of T after a slice's last step.
-enum class Ending : uint8_t {
-    kNone,    // no outputs are wanted
-    kKept,    // clean = T, of the first of two joined planes
-    kSummed,  // clean += T, of its other slices
-    kJoined,  // clean = 128 · clean + T − E·X, of the second; E is that of both
-    kClean,   // clean = T − E·X
-    kAdded,   // clean += T − E·X
-};
 
 /// What to bring near while others are multiplied: `bytes` after the last ones at each turn. It may lie
 /// behind the end of the memory: what is only brought near need not exist.
@@ -61,7 +78,8 @@ struct Stream {
 struct Ahead {
     Stream weights;  // of the next tiles
     Stream rows;     // of the next groups or plane
-    void bring() { weights.bring(), rows.bring(); }
+    OutputLines outputs;
+    void bring() { weights.bring(), rows.bring(), outputs.bring(); }
 };
 
 /// Where a kernel leaves what it made of consecutive groups with one tile.
@@ -74,6 +92,14 @@ struct Made {
     /// Before T is added.
     int clean_shift() const { return ending == Ending::kJoined ? kPlaneBits : 0; }
     bool peels() const { return ending != Ending::kKept && ending != Ending::kSummed; }
+};
+
+/// Where the clean sums of a few groups with tiles side by side lie: those of a tile's groups one after the
+/// other, kTile cells each.
+struct CleanSums {
+    const Cells* high;
+    const Cells* low;  ///< null for one plane and for two joined
+    size_t to_tile;    ///< from one to the next
 };
 
 /// What a backend that peels has.

@@ -9,15 +9,21 @@ namespace daidd::inference::avx2 {
 
 /// What the kernels of both give TileMiner beside the products.
 struct MinedLanes {
-    using Outputs = OutputBlock;
+    static constexpr uint32_t kTilesPut = 1;
 
-    static void put(const OutputBlock& outputs, const Scale* factors, const Cells* high, const Cells* low,
-                    bool joined, Cells* turned, int32_t* y) {
-        turn(high, turned);
-        if (low != nullptr) turn(low, turned + kTile);
-        const uint32_t planes = joined || low != nullptr ? 2 : 1;
-        for (uint32_t u = 0; u < kTile; ++u, y += outputs.stride()) {
-            outputs.put(planes, factors[u], turned[u], low == nullptr ? nullptr : turned[kTile + u], y);
+    static void put(const MinedProduct& product, uint32_t tile, uint32_t /*tiles*/, uint32_t group,
+                    uint32_t groups, const CleanSums& clean, Cells* turned) {
+        const OutputBlock outputs{product.linear, product.packed, tile, product.fx};
+        const uint32_t planes = product.joined || clean.low != nullptr ? 2 : 1;
+        for (uint32_t i = 0; i < groups; ++i) {
+            turn(clean.high + size_t{i} * kTile, turned);
+            if (clean.low != nullptr) turn(clean.low + size_t{i} * kTile, turned + kTile);
+            const uint32_t first = (group + i) * kTile;
+            for (uint32_t u = 0; u < kTile; ++u) {
+                outputs.put(planes, product.codes.factors[first + u], turned[u],
+                            clean.low == nullptr ? nullptr : turned[kTile + u],
+                            product.y + size_t{first + u} * product.linear.n + outputs.column());
+            }
         }
     }
 

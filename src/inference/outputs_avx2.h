@@ -12,7 +12,7 @@ namespace daidd::inference::avx2 {
 
 /// codes + 64, a number of 7 bits: the instructions want one unsigned operand. Rows are padded to `depth`;
 /// planes of a row lie together.
-inline void offset_codes(const CodeRows& codes, uint32_t depth, std::vector<uint8_t>& out) {
+inline void offset_codes(const CodeRows& codes, uint32_t depth, BigVector<uint8_t>& out) {
     out.assign(size_t{codes.rows} * codes.planes * depth, 0);
     for (uint32_t r = 0; r < codes.rows; ++r) {
         for (uint32_t p = 0; p < codes.planes; ++p) {
@@ -77,7 +77,6 @@ public:
     }
 
     uint32_t column() const { return column_; }
-    size_t stride() const { return linear_.n; }  ///< from one row of y to the next
 
 private:
     static constexpr int32_t kNever = kShiftMax + 1;

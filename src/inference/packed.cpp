@@ -90,9 +90,7 @@ PackedLinear pack_into(std::shared_ptr<int8_t[]> weights, const Linear& linear) 
     const auto [low, high] = std::minmax_element(out.ew.begin(), out.ew.end());
     out.ew_min = *low;
     out.ew_max = *high;
-    for (uint32_t planes = 1; planes <= 2; ++planes) {
-        out.room[planes - 1] = 31 - bit_length(uint64_t(sum_max_of(planes, largest)));
-    }
+    out.narrow = sum_max_of(2, largest) <= INT32_MAX;
     out.lifted = out.mw;
     for (uint32_t block = 0; block < out.blocks; ++block) {
         const BlockScales scales = scales_of(out, block);

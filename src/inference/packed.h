@@ -32,8 +32,7 @@ struct PackedLinear {
     std::vector<BlockScales> scales;    ///< a block
     std::vector<int32_t> lifted;        ///< blocks · 16: mw · 2^(most − ew), or mw where they are apart
     int32_t ew_min = 0, ew_max = 0;
-    /// Sums of one and of two planes (128 · high + low) are less than 2^31 by so many bits; below 0: more.
-    int32_t room[2] = {0, 0};
+    bool narrow = false;  ///< sums of two planes, 128 · high + low, are int32 whatever the codes
     int64_t squares = 0;  ///< the largest Σ weight² of a row
 };
 

@@ -27,6 +27,22 @@ inline int64_t heaviest_row(const int8_t* codes, size_t stride, uint32_t columns
 /// One plane; two whose sum is an int32; that sum itself; two whose sum is not an int32.
 enum class Sum : uint8_t { kOnePlane, kNarrow, kJoined, kWide };
 
+/// Where the exact sums of rows lie, 16 columns of each of one or two blocks a row.
+struct SumRows {
+    const int32_t* high;      ///< or of the only plane, or 128 · high + low
+    const int32_t* low;       ///< null for one plane and where they are joined
+    size_t to_row, to_block;  ///< from one to the next
+    bool joined = false;      ///< 128 · high + low, an int32
+
+    SumRows of_block(uint32_t b) const {
+        return {high + b * to_block, low == nullptr ? nullptr : low + b * to_block, to_row, to_block, joined};
+    }
+    void skip(uint32_t rows) {
+        high += rows * to_row;
+        if (low != nullptr) low += rows * to_row;
+    }
+};
+
 struct Halves {
     __m512i even, odds;
 };
@@ -34,18 +50,16 @@ struct Halves {
 /// Odd lanes where the even ones were.
 inline __m512i swap(__m512i v) { return _mm512_shuffle_epi32(v, _MM_PERM_CDAB); }
 
-/// Sums of sixteen columns, times 2^up where they are one int32, times their multipliers and m: even and odd
-/// lanes apart.
+/// Sums of sixteen columns times their multipliers and m: even and odd lanes apart.
 template <Sum kSum>
-inline Halves scaled_sums(const Halves& mw, int64_t m, const int32_t* high, const int32_t* low, __m512i up) {
+inline Halves scaled_sums(const Halves& mw, int64_t m, const SumRows& row) {
     const __m512i by = _mm512_set1_epi64(m);
     const __m512i even = _mm512_mul_epu32(mw.even, by), odds = _mm512_mul_epu32(mw.odds, by);
-    __m512i sums = load(high);
-    if constexpr (kSum == Sum::kNarrow) sums = _mm512_add_epi32(_mm512_slli_epi32(sums, 7), load(low));
-    if constexpr (kSum != Sum::kWide) sums = _mm512_sllv_epi32(sums, up);
+    __m512i sums = load(row.high);
+    if constexpr (kSum == Sum::kNarrow) sums = _mm512_add_epi32(_mm512_slli_epi32(sums, 7), load(row.low));
     Halves v{_mm512_mul_epi32(sums, even), _mm512_mul_epi32(swap(sums), odds)};
     if constexpr (kSum == Sum::kWide) {
-        const __m512i lows = load(low);
+        const __m512i lows = load(row.low);
         v.even = _mm512_add_epi64(_mm512_slli_epi64(v.even, 7), _mm512_mul_epi32(lows, even));
         v.odds = _mm512_add_epi64(_mm512_slli_epi64(v.odds, 7), _mm512_mul_epi32(swap(lows), odds));
     }

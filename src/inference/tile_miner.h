@@ -15,9 +15,10 @@ namespace daidd::inference {
 ///     weights(product, tile): where they begin; those of the tiles lie one after the other
 ///     Tile prepare(product, part, tile, lines): what the weights of one slice give, once for all groups
 ///     void mine(tile, part, group, count, made, ahead): brings what lies ahead kTurns times a step
-///     Outputs: of a block, made as OutputBlock
-///     put(outputs, factors, high, low, joined, turned, y): the outputs of one group from its clean sums; low
-///         is null for one plane and for two joined, turned is memory for both
+///     kTilesPut: tiles side by side whose outputs it puts at once
+///     void put(product, tile, tiles, group, groups, clean, turned): their outputs from clean sums; `turned`
+///     is
+///         memory for those of both planes of one group
 ///     put_words(folds, steps, words): the words of up to 16 steps
 template <class Kernel>
 class TileMiner {
@@ -43,14 +44,14 @@ public:
         const size_t folds = size_t{Kernel::kGroupsAtOnce} * steps_max;
         const size_t clean = count_ * clean_planes_ * kGroupLines;
         auto* lines = reinterpret_cast<Cells*>(
-            scratch.take_lines(count_ * slices_ * prepared + folds + clean + size_t{2} * kTile));
+            scratch.take_lines(count_ * slices_ * prepared + kTurnedLines + folds + clean));
         for (uint32_t tile = 0; tile < count_; ++tile) {
             for (size_t s = 0; s < slices_; ++s, lines += prepared) {
                 tiles_[tile][s] = Kernel::prepare(product, product.parts[s], begin + tile, lines);
             }
         }
         turned_ = lines;
-        folds_ = turned_ + size_t{2} * kTile;
+        folds_ = turned_ + kTurnedLines;
         clean_ = folds_ + folds;
     }
 
@@ -62,24 +63,26 @@ public:
             for (size_t p = 0; p < parts_; ++p) {
                 ahead_.rows = rows_after(p, g, together);
                 for (uint32_t tile = 0; tile < count_; ++tile) {
+                    if (p + 1 == parts_) ahead_.outputs = outputs_of(tile, g, together);
                     mine(tile, p, g, together);
                     write_words(tile, p, g, together);
-                    if (p + 1 == parts_) put(tile, g, together);
                 }
             }
+            if (product_.y != nullptr) put(g, together);
             g += together;
         }
     }
 
 private:
     static constexpr size_t kGroupLines = size_t{Kernel::kGroupsAtOnce} * kTile;
+    static constexpr size_t kTurnedLines = size_t{2} * Kernel::kTilesPut * kTile;
 
     Cells* clean_of(uint32_t tile) { return clean_ + tile * clean_planes_ * kGroupLines; }
 
     void mine(uint32_t tile, size_t p, uint32_t g, uint32_t together) {
         Cells* const clean = clean_of(tile) + (product_.joined ? 0 : p / slices_ * kGroupLines);
         kernel_.mine(tiles_[tile][p % slices_], product_.parts[p], first_ + g, together,
-                     {folds_, clean, ending_of(p)}, ahead_);
+                     {folds_, clean, product_.ending(p)}, ahead_);
     }
 
     /// Those of the tiles after these, as many.
@@ -102,12 +105,9 @@ private:
         return {part.noised + (first_ + group) * part.rows_a_group(), (bytes + turns - 1) / turns};
     }
 
-    Ending ending_of(size_t p) const {
-        if (product_.y == nullptr) return Ending::kNone;
-        const bool first_slice = p % slices_ == 0;
-        if (!product_.joined) return first_slice ? Ending::kClean : Ending::kAdded;
-        if (p < slices_) return first_slice ? Ending::kKept : Ending::kSummed;
-        return first_slice ? Ending::kJoined : Ending::kAdded;
+    OutputLines outputs_of(uint32_t tile, uint32_t g, uint32_t together) const {
+        return product_.lines(first_ + g, together, begin_ + tile,
+                              Kernel::kTurns * product_.parts.back().steps());
     }
 
     void write_words(uint32_t tile, size_t p, uint32_t g, uint32_t together) {
@@ -120,15 +120,13 @@ private:
         }
     }
 
-    void put(uint32_t tile, uint32_t g, uint32_t together) {
-        if (product_.y == nullptr) return;
-        const typename Kernel::Outputs outputs{product_.linear, product_.packed, begin_ + tile, product_.fx};
-        for (uint32_t i = 0; i < together; ++i) {
-            const uint32_t row = (first_ + g + i) * kTile;
-            const Cells* const high = clean_of(tile) + size_t{i} * kTile;
-            Kernel::put(outputs, &product_.codes.factors[row], high,
-                        clean_planes_ == 2 ? high + kGroupLines : nullptr, product_.joined, turned_,
-                        product_.y + size_t{row} * product_.linear.n + outputs.column());
+    void put(uint32_t g, uint32_t together) {
+        for (uint32_t tile = 0; tile < count_; tile += Kernel::kTilesPut) {
+            const uint32_t tiles = std::min(Kernel::kTilesPut, count_ - tile);
+            const Cells* const high = clean_of(tile);
+            const CleanSums clean{high, clean_planes_ == 2 ? high + kGroupLines : nullptr,
+                                  clean_planes_ * kGroupLines};
+            kernel_.put(product_, begin_ + tile, tiles, first_ + g, together, clean, turned_);
         }
     }
 

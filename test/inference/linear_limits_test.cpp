@@ -18,22 +18,29 @@ protected:
         if (!is_supported(GetParam())) GTEST_SKIP() << "this processor has no " << to_string(GetParam());
     }
     void compare(const Linear& linear, uint32_t planes, int8_t high = -64);
+    void compare_in_order(const Linear& linear, uint32_t planes, int8_t high, uint32_t stride);
     Random random{23};
 };
 
 INSTANTIATE_TEST_SUITE_P(Backends, LinearLimits, testing::ValuesIn(kBackends),
                          [](const auto& backend) { return std::string{to_string(backend.param)}; });
 
-/// A row for each exponent: outputs from clamped to zero, shifts from below 0 to above 62.
+constexpr int32_t kExponentMin = -30, kExponentMax = 70;
+
+/// A row for each exponent: outputs from clamped to zero, shifts from below 0 to above 62. Once as they
+/// follow each other, once so that rows of all kinds lie side by side.
 void LinearLimits::compare(const Linear& linear, uint32_t planes, int8_t high) {
-    constexpr int32_t kExponentMin = -30, kExponentMax = 70;
+    for (const uint32_t stride : {1u, 37u}) compare_in_order(linear, planes, high, stride);
+}
+
+void LinearLimits::compare_in_order(const Linear& linear, uint32_t planes, int8_t high, uint32_t stride) {
     const PackedLinear packed = pack_linear(linear);
     CodeRows codes;
     codes.resize(uint32_t(kExponentMax - kExponentMin + 1), linear.k, planes);
     std::ranges::fill(codes.codes, int8_t{-64});
     for (uint32_t r = 0; r < codes.rows; ++r) {
         std::ranges::fill(codes.plane(r, 0), high);
-        codes.factors[r] = {(1 << 14) - 1, kExponentMin + int32_t(r)};
+        codes.factors[r] = {(1 << 14) - 1, kExponentMin + int32_t(r * stride % codes.rows)};
         if (r % 2 != 0) codes.plane(r, 0)[random.next() % linear.k] = 63;
     }
     std::vector<int32_t> expected(size_t{codes.rows} * linear.n), found(expected.size());
@@ -75,6 +82,19 @@ TEST_P(LinearLimits, OfExponentsThatDiffer) {
         for (const uint32_t planes : {1u, 2u}) {
             for (const uint32_t k : {1u, 67u}) compare(Extreme{k, lift, 5}.linear, planes);
             if (lift >= 1 && lift <= 8) compare(Extreme{kDepthMax, lift, 5}.linear, planes);
+        }
+    }
+}
+
+TEST_P(LinearLimits, OfBlocksWhoseExponentsDiffer) {
+    // Blocks side by side are written together where they share an exponent, or can.
+    for (uint8_t lift = 0; lift <= 9; ++lift) {
+        for (const uint32_t planes : {1u, 2u}) {
+            Extreme second{67, 0, 5}, first{67, 0, 5};
+            second.ew[16] = uint8_t(kEwMin + lift);
+            compare(second.linear, planes);
+            std::fill_n(first.ew.begin(), 16, uint8_t(kEwMin + lift));
+            compare(first.linear, planes);
         }
     }
 }
