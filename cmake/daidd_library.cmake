@@ -1,9 +1,9 @@
 # daidd_vector_flags(source...)
 #
 # A file named *_avx2.cpp is compiled for AVX2, one named *_avx512.cpp for AVX-512 with VNNI, *_amx.cpp for
-# AMX-INT8 as well; whoever calls into it asks the processor first. PREFETCHW, which all of those have, does nothing
-# where it is missing. g++ 12 takes the undefined lanes inside its
-# own <immintrin.h> for variables that were forgotten (GCC bug 105593).
+# AMX-INT8 as well; whoever calls into it asks the processor first. PREFETCHW, which all of those have, does
+# nothing where it is missing. g++ 12 takes the undefined lanes inside its own <immintrin.h> for variables that
+# were forgotten (GCC bug 105593).
 function(daidd_vector_flags)
   foreach(source IN LISTS ARGN)
     if(source MATCHES "_avx2\\.cpp$")
