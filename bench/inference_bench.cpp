@@ -181,7 +181,7 @@ void noised(benchmark::State& state) {
     const auto groups = uint32_t(state.range(0));
     const Linear& linear = smol_shape().linears()[2];
     const uint32_t k = linear.k, r = step_for(k);
-    const NoisedRows rows{best_backend(), std::vector<int8_t>(size_t{groups} * 16 * k, 3), k};
+    const NoisedRows rows{best_backend(), std::vector<uint8_t>(size_t{groups} * 16 * k, 3), k};
     std::vector<uint32_t> words(groups * (k / r));
     for (auto _ : state) {
         rows.fold(linear.weights, k, r, words);
@@ -226,8 +226,8 @@ BENCHMARK(product)->Apply(shapes_by_backend);
 class NoTickets final : public TicketDrawer {
 public:
     explicit NoTickets(uint32_t rows) : rows_{rows} {}
-    std::vector<int8_t> noise(const MinedSlice& slice) override {
-        return std::vector<int8_t>(size_t{rows_} * slice.step, 9);
+    std::vector<uint8_t> noise(const MinedSlice& slice) override {
+        return std::vector<uint8_t>(size_t{rows_} * slice.step, 137);
     }
     void draw(const MinedSlice&, uint32_t, uint32_t, std::span<const uint32_t> words, unsigned) override {
         benchmark::DoNotOptimize(words.data());

@@ -150,7 +150,9 @@ Checker::Verdict Checker::argmax(uint32_t rows, uint32_t width) {
 
 Checker::Verdict Checker::noised(uint32_t groups, uint32_t tiles, uint32_t k, uint32_t r) {
     const uint32_t stride = row_stride(k) + kRowAlign, weights_at = kRowAlign, steps = k / r;
-    const auto rows = bytes(size_t{groups} * kTile * k, -128, 126);
+    // Mostly 254 where they are extreme.
+    std::vector<uint8_t> rows;
+    for (const int8_t x : bytes(size_t{groups} * kTile * k, -128, 126)) rows.push_back(uint8_t(126 - x));
     auto weights = bytes(weights_at + size_t{tiles} * kTile * stride, -128, 127);
     // One column unlike the others: of equal ones the XOR would be 0.
     for (uint32_t t = 0; t < tiles; ++t) weights[weights_at + size_t{t} * kTile * stride] = 1;
@@ -161,7 +163,7 @@ Checker::Verdict Checker::noised(uint32_t groups, uint32_t tiles, uint32_t k, ui
             std::span{weights}.subspan(weights_at + size_t{t} * kTile * stride, (kTile - 1) * stride + k),
             stride, r, std::span{expected}.subspan(size_t{t} * groups * steps, size_t{groups} * steps));
     }
-    const BufferPtr device_rows = operations_.upload(std::span<const int8_t>{rows});
+    const BufferPtr device_rows = operations_.upload(std::span<const uint8_t>{rows});
     const BufferPtr device_weights = operations_.upload(std::span<const int8_t>{weights});
     for (const Kernel kernel : {Kernel::kNoisedTiles, Kernel::kNoisedTensor}) {
         if (!operations_.device().supports(kernel)) continue;

@@ -24,7 +24,7 @@ void DeviceTickets::draw(const DeviceTrace& trace, TicketDrawer& drawer, unsigne
 
 void DeviceTickets::draw_slice(const MinedSlice& slice, ByteView rows, TicketDrawer& drawer,
                                Parallel& parallel) const {
-    const std::vector<int8_t> noise = drawer.noise(slice);
+    const std::vector<uint8_t> noise = drawer.noise(slice);
     if (noise.empty()) return;
     const Operand& operand = model_.plan().operands[slice.operand];
     const DeviceLinear& linear = linears_[operand.linear];
@@ -38,7 +38,7 @@ void DeviceTickets::draw_slice(const MinedSlice& slice, ByteView rows, TicketDra
         operations_.device().supports(Kernel::kNoisedTensor) ? Kernel::kNoisedTensor : Kernel::kNoisedTiles;
     for (uint32_t first = 0; first < groups && tiles > 0; first += kGroupsAtOnce) {
         const uint32_t count = std::min(kGroupsAtOnce, groups - first);
-        std::vector<int8_t> noised(size_t{count} * kTile * columns);
+        std::vector<uint8_t> noised(size_t{count} * kTile * columns);
         for (size_t g = 0; g < count; ++g) {
             const auto* const codes = reinterpret_cast<const int8_t*>(&rows[(first + g) * kTile * row_bytes]);
             add_noise(codes, row_bytes, slice.slice,

@@ -21,8 +21,8 @@ struct FoldJob {
     uint32_t pitch, k_words, step_words;
 };
 
-/// mma.m8n8k16 (sm_75) and mma.m16n8k32 (sm_80 on) of int8 with int32 sums, as the PTX ISA lays fragments
-/// out: lane = 4 · g + t holds
+/// mma.m8n8k16 (sm_75) and mma.m16n8k32 (sm_80 on) of uint8 by int8 with int32 sums, as the PTX ISA lays
+/// fragments out: lane = 4 · g + t holds
 ///   A  m8n8k16: row g, bytes 4t … 4t + 3.   m16n8k32: words (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4)
 ///   B  column g likewise:  word t            words t, t + 4
 ///   C  row g, columns 2t and 2t + 1          the same, then row g + 8

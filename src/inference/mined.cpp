@@ -22,8 +22,8 @@ constexpr uint32_t kBatchGroups = 16;
 struct Drawn {
     MinedSlice id;
     uint8_t plane = 0;
-    std::vector<int8_t> noise;
-    std::span<const int8_t> noise_of(uint32_t group) const {
+    std::vector<uint8_t> noise;
+    std::span<const uint8_t> noise_of(uint32_t group) const {
         const size_t size = size_t{kTile} * id.step;
         return std::span{noise}.subspan(group * size, size);
     }
@@ -39,7 +39,7 @@ std::vector<Drawn> ask_for_noise(const Linear& linear, uint16_t first_operand, c
                                 .index = uint8_t(i),
                                 .slice = cut[i],
                                 .step = step_for(cut[i].columns)};
-            std::vector<int8_t> noise;
+            std::vector<uint8_t> noise;
             if (gives_tickets(cut[i])) noise = drawer.noise(id);
             assert(noise.empty() || noise.size() == size_t{codes.rows} * id.step);
             all.push_back({id, plane, std::move(noise)});
@@ -49,7 +49,7 @@ std::vector<Drawn> ask_for_noise(const Linear& linear, uint16_t first_operand, c
 }
 
 /// A' of one group.
-void noise_group(const CodeRows& codes, const Drawn& drawn, uint32_t group, int8_t* out) {
+void noise_group(const CodeRows& codes, const Drawn& drawn, uint32_t group, uint8_t* out) {
     add_noise(codes.plane(group * kTile, drawn.plane).data(), codes.width, drawn.id.slice,
               drawn.noise_of(group), out);
 }
@@ -61,7 +61,7 @@ void fold_slice(const Linear& linear, Backend backend, const CodeRows& codes, co
     const size_t group_size = size_t{kTile} * columns, steps = columns / drawn.id.step;
     for (uint32_t first = 0; first < groups; first += kBatchGroups) {
         const uint32_t count = std::min(kBatchGroups, groups - first);
-        std::vector<int8_t> noised(count * group_size);
+        std::vector<uint8_t> noised(count * group_size);
         for (uint32_t g = 0; g < count; ++g) noise_group(codes, drawn, first + g, &noised[g * group_size]);
         const NoisedRows rows{backend, noised, columns};
         parallel.run(linear.n / kTile, [&](uint32_t begin, uint32_t end, unsigned part) {
@@ -85,7 +85,7 @@ std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>
         parts.push_back({.id = d.id, .code_bytes = kernels.code_bytes, .joined_noise = joined});
         bytes += groups * (parts.back().rows_a_group() + parts.back().noise_a_group());
     }
-    auto* memory = reinterpret_cast<int8_t*>(scratch.take_arena(bytes / sizeof(Scratch::Line)));
+    auto* memory = reinterpret_cast<uint8_t*>(scratch.take_arena(bytes / sizeof(Scratch::Line)));
     for (size_t p = 0; p < parts.size(); ++p) {
         MinedRows& part = parts[p];
         part.noised = memory;
@@ -98,7 +98,7 @@ std::vector<MinedRows> pack_rows(const CodeRows& codes, const std::vector<Drawn>
                              drawn[p].noise_of(g).data(), part.id.step,
                              part.noised + g * part.rows_a_group());
                 if (joined && drawn[p].plane == 0) continue;
-                const int8_t* const high = joined ? drawn[p - drawn.size() / 2].noise_of(g).data() : nullptr;
+                const uint8_t* const high = joined ? drawn[p - drawn.size() / 2].noise_of(g).data() : nullptr;
                 kernels.noise(high, drawn[p].noise_of(g).data(), part.id.step,
                               part.noise + g * part.noise_a_group());
             }
@@ -158,7 +158,7 @@ const MinedKernels* kernels_that_peel(Backend backend) {
     return nullptr;
 }
 
-void pack_noise_pairs(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out) {
+void pack_noise_pairs(const uint8_t* high, const uint8_t* low, uint32_t r, uint8_t* out) {
     constexpr uint32_t kPair = 2;
     int16_t noise[kTile * kStepMax];
     for (uint32_t i = 0; i < kTile * r; ++i) noise[i] = int16_t(-low[i]);

@@ -20,7 +20,7 @@ public:
     virtual ~TicketDrawer() = default;
     /// E of every group, 16 rows of r numbers in [−64, 63] each; empty draws nothing from this slice. Called
     /// once a slice, after the operand's rows went to the trace.
-    virtual std::vector<int8_t> noise(const MinedSlice& slice) = 0;
+    virtual std::vector<uint8_t> noise(const MinedSlice& slice) = 0;
     /// The words of one tile for consecutive groups, k/r each. Called from several threads at once, in no
     /// order; `part` < threads tells them apart.
     virtual void draw(const MinedSlice& slice, uint32_t tile, uint32_t first_group,

@@ -9,7 +9,7 @@ namespace daidd::inference {
 
 namespace {
 
-using amx::add_products;
+using amx::add_unsigned_products;
 using avx512::load;
 using avx512::store;
 using avx512::xor3;
@@ -82,7 +82,7 @@ void store_sums(Cells* sums) {
 /// and what loads a tile that was just stored waits for the store: so sums are stored right before their
 /// group's next product, and folded right before they are stored the next time.
 template <uint32_t G>
-__attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t* rows, size_t rows_a_group,
+__attribute__((noinline)) void multiply_and_fold(const Tile& tile, const uint8_t* rows, size_t rows_a_group,
                                                  const Made& made, Cells* last, Ahead& ahead) {
     alignas(64) Cells turn[G * kTile];
     const auto fold_group = [&](uint32_t g, const Cells* sums, uint32_t step) {
@@ -101,7 +101,7 @@ __attribute__((noinline)) void multiply_and_fold(const Tile& tile, const int8_t*
                     if (step > 1) fold_group(kGroup, turn, step - 2);
                     amx::store<kGroup>(turn + size_t{kGroup} * kTile, sizeof(Cells));
                 }
-                add_products<kGroup, 4, kRight>();
+                add_unsigned_products<kGroup, 4, kRight>();
             };
             amx::load<4>(left, tile.stride);
             multiply(std::integral_constant<int, 0>{});
@@ -127,7 +127,7 @@ struct NoiseProducts {
 
 /// kJoined: E is 128 · high + low as well, all columns of low first.
 template <bool kJoined>
-void multiply_noise(const Tile& tile, const int8_t* noise, NoiseProducts& products) {
+void multiply_noise(const Tile& tile, const uint8_t* noise, NoiseProducts& products) {
     const size_t plane_bytes = size_t{tile.step} * kTile;
     const int8_t *const high_x = tile.peel, *const low_x = tile.peel + plane_bytes;
     amx::zero<0>(), amx::zero<1>(), amx::zero<2>();
@@ -135,12 +135,12 @@ void multiply_noise(const Tile& tile, const int8_t* noise, NoiseProducts& produc
         amx::load<4>(low_x + t, tile.step);
         amx::load<5>(high_x + t, tile.step);
         amx::load<6>(noise + size_t{t} * kTile, sizeof(Cells));
-        add_products<0, 4, 6>();
-        add_products<1, 5, 6>();
+        add_unsigned_products<0, 4, 6>();
+        add_unsigned_products<1, 5, 6>();
         if constexpr (kJoined) {
             amx::load<7>(noise + plane_bytes + size_t{t} * kTile, sizeof(Cells));
-            add_products<2, 5, 7>();
-            add_products<1, 4, 7>();
+            add_unsigned_products<2, 5, 7>();
+            add_unsigned_products<1, 4, 7>();
         }
     }
     amx::store<0>(products.at[0], sizeof(Cells));
@@ -150,7 +150,7 @@ void multiply_noise(const Tile& tile, const int8_t* noise, NoiseProducts& produc
 
 /// The clean sums of G groups. All are multiplied before the first is subtracted, as for multiply_and_fold().
 template <uint32_t G, bool kJoined>
-__attribute__((noinline)) void peel(const Tile& tile, const int8_t* noise, size_t noise_a_group,
+__attribute__((noinline)) void peel(const Tile& tile, const uint8_t* noise, size_t noise_a_group,
                                     const Cells* all_sums, const Made& made) {
     alignas(64) NoiseProducts products[G];
     for (uint32_t g = 0; g < G; ++g) multiply_noise<kJoined>(tile, noise + g * noise_a_group, products[g]);
@@ -219,7 +219,7 @@ struct Kernel : avx512::MinedLanes<kGroupsAtOnce> {
         alignas(64) Cells sums[G * kTile];
         Cells* const last = made.ending == Ending::kKept ? made.clean : sums;
         multiply_and_fold<G>(tile, part.noised + group * rows_a_group, rows_a_group, made, last, ahead);
-        const int8_t* const noise = part.noise + group * noise_a_group;
+        const uint8_t* const noise = part.noise + group * noise_a_group;
         switch (made.ending) {
         case Ending::kNone:
         case Ending::kKept: return;
@@ -236,16 +236,10 @@ struct Kernel : avx512::MinedLanes<kGroupsAtOnce> {
     std::optional<amx::TileConfiguration> configuration;  // of that depth
 };
 
-void pack(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
-          int8_t* out) {
-    avx512::pack_noised(codes, stride, columns, noise, r, 0, out);
-}
-
 /// Low plane first.
-void pack_noise(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out) {
-    const auto as_it_is = [](uint32_t, uint32_t, __m512i x) { return x; };
-    avx512::pack_cells(low, r, r, out, as_it_is);
-    if (high != nullptr) avx512::pack_cells(high, r, r, out + size_t{r} * kTile, as_it_is);
+void pack_noise(const uint8_t* high, const uint8_t* low, uint32_t r, uint8_t* out) {
+    avx512::pack_cells(low, r, r, out);
+    if (high != nullptr) avx512::pack_cells(high, r, r, out + size_t{r} * kTile);
 }
 
 void tiles(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first, uint32_t groups,
@@ -255,7 +249,7 @@ void tiles(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t f
 
 }  // namespace
 
-const MinedKernels kAmxMined{pack, pack_noise, avx512::heaviest_row, tiles};
+const MinedKernels kAmxMined{avx512::pack_noised, pack_noise, avx512::heaviest_row, tiles};
 
 }  // namespace daidd::inference
 #endif

@@ -13,7 +13,6 @@ using namespace avx2;
 /// groups.
 struct Tile {
     const Cells* weights;  // a cell of as many columns as one product takes: those of row v in [v]
-    const Cells* excess;   // a step: what the offset of the codes adds to its products; or null
     const Cells* peel;     // X, r / 2 pairs of 16-bit numbers
     uint32_t steps, cells_a_step, pairs;
 };
@@ -80,7 +79,7 @@ inline __attribute__((always_inline)) void finish(const Block& block, __m256i* s
         }
     }
     if (!block.made.peels()) return;
-    const int8_t* noise[H];
+    const uint8_t* noise[H];
 #pragma GCC unroll 3
     for (uint32_t h = 0; h < H; ++h) {
         const uint32_t half = block.half + h;
@@ -110,7 +109,7 @@ __attribute__((noinline)) void mine_block(const Block& block, Ahead& ahead) {
     const Made& made = block.made;
     const uint32_t half = block.half, column = block.column;
     const size_t rows_a_half = block.part.rows_a_group() / 2;
-    const int8_t* rows = block.part.noised + (size_t{2} * block.group + half) * rows_a_half;
+    const uint8_t* rows = block.part.noised + (size_t{2} * block.group + half) * rows_a_half;
     const int32_t* weights = &tile.weights[0][column];
     __m256i sum[kSums];
 #pragma GCC unroll 12
@@ -118,21 +117,8 @@ __attribute__((noinline)) void mine_block(const Block& block, Ahead& ahead) {
     int32_t* folds[H];
 #pragma GCC unroll 3
     for (uint32_t h = 0; h < H; ++h) folds[h] = lanes_of(made.folds, tile.steps, half + h);
-    const int32_t* excess = tile.excess == nullptr ? nullptr : &tile.excess[0][column];
     for (uint32_t step = 0; step < tile.steps; ++step) {
         if (column == 0) ahead.bring();
-        if constexpr (Product::kOffset) {
-#pragma GCC unroll 4
-            for (uint32_t v = 0; v < kColumnsAtOnce; ++v) {
-                const __m256i e = _mm256_set1_epi32(excess[v]);
-#pragma GCC unroll 3
-                for (uint32_t h = 0; h < H; ++h) {
-                    __m256i& s = sum[h * kColumnsAtOnce + v];
-                    s = _mm256_sub_epi32(s, e);
-                }
-            }
-        }
-        if constexpr (Product::kOffset) excess += kTile;
         // Steps are whole pairs of cells.
         for (uint32_t i = 0; i < tile.cells_a_step; i += 2) {
 #pragma GCC unroll 2
@@ -166,7 +152,6 @@ __attribute__((noinline)) void mine_block(const Block& block, Ahead& ahead) {
 /// AVX2. Noised codes need 16 bits: vpmaddubsw adds two products, of up to 254 · 128 each, in an int16 and
 /// would clamp them. vpmaddwd is exact.
 struct WideProduct {
-    static constexpr bool kOffset = false;
     static constexpr uint32_t kHalvesAtOnce = 2;
     /// g++ 12 would add products to each other first and run out of registers.
     static __attribute__((always_inline)) void add(__m256i& sum, __m256i codes, __m256i weights) {
@@ -189,13 +174,12 @@ struct WideProduct {
             }
         }
         if (peels) sum_periods(packed, part.steps(), r, x);
-        return {wide, nullptr, x, part.steps(), r / 2, r / 2};
+        return {wide, x, part.steps(), r / 2, r / 2};
     }
 };
 
 /// AVX-VNNI, the instructions written out as in linear_vnni_avx2.cpp.
 struct VnniProduct {
-    static constexpr bool kOffset = true;
     static constexpr uint32_t kHalvesAtOnce = 3;
     static __attribute__((always_inline)) void add(__m256i& sum, __m256i codes, __m256i weights) {
         asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(codes), "x"(weights));
@@ -204,29 +188,12 @@ struct VnniProduct {
         asm("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum) : "x"(noise), "x"(x));
     }
 
-    static size_t prepared_lines(const MinedRows& part) { return part.steps() + part.id.step / 2; }
+    static size_t prepared_lines(const MinedRows& part) { return part.id.step / 2; }
 
     static Tile prepare(const Cells* packed, const MinedRows& part, bool peels, Cells* lines) {
-        const uint32_t steps = part.steps(), r = part.id.step;
-        Cells *const excess = lines, *const x = excess + steps;
-        sum_weights(packed, steps, r / kPackDepth, excess);
-        if (peels) sum_periods(packed, steps, r, x);
-        return {packed, excess, x, steps, r / kPackDepth, r / 2};
-    }
-
-private:
-    /// What the codes' offset of 128 adds to the products of one step: 128 · Σ of each row of weights.
-    static void sum_weights(const Cells* cells, uint32_t steps, uint32_t cells_a_step, Cells* excess) {
-        const __m256i ones = _mm256_set1_epi8(1);
-        for (uint32_t step = 0; step < steps; ++step) {
-            for (uint32_t v = 0; v < kTile; v += kLanes) {
-                __m256i sum = _mm256_setzero_si256();
-                for (uint32_t i = 0; i < cells_a_step; ++i) {
-                    add(sum, ones, load(cells[size_t{step} * cells_a_step + i] + v));
-                }
-                store(excess[step] + v, _mm256_slli_epi32(sum, 7));
-            }
-        }
+        const uint32_t r = part.id.step;
+        if (peels) sum_periods(packed, part.steps(), r, lines);
+        return {packed, lines, part.steps(), r / kPackDepth, r / 2};
     }
 };
 

@@ -25,33 +25,26 @@ inline __attribute__((always_inline)) void add_pair_products(__m512i& sum, __m51
 /// One slice of one tile's weights, and what is derived from them once for all groups.
 struct Tile {
     const Cells* weights;
-    const Cells* excess;    // a step
     const PairCells* peel;  // X: r / 4 cells
     uint32_t steps, cells_a_step;
 };
 
-/// Cells [first, first + C) of every step: what the codes' offset of 128 adds to the products of a step goes
-/// to, or is added to, `excess`; X[j] = Σ of the columns that are j modulo r, at most 64 and so within 2^13,
-/// to `x`.
+/// X[j] = Σ of the columns that are j modulo r, at most 64 and so within 2^13, of cells [first, first + C) of
+/// every step.
 template <uint32_t C>
-void sum_cells(const Cells* weights, uint32_t steps, uint32_t cells_a_step, uint32_t first, Cells* excess,
-               PairCells* x) {
-    const __m512i offset = _mm512_set1_epi8(kUnsigned);
+void sum_cells(const Cells* weights, uint32_t steps, uint32_t cells_a_step, uint32_t first, PairCells* x) {
     const __m512i even_columns = _mm512_set1_epi16(0x0001), odd_columns = _mm512_set1_epi16(0x0100);
     __m512i even[C], odds[C];
 #pragma GCC unroll 8
     for (uint32_t i = 0; i < C; ++i) even[i] = odds[i] = _mm512_setzero_si512();
     for (uint32_t step = 0; step < steps; ++step) {
         const Cells* const cells = weights + size_t{step} * cells_a_step + first;
-        __m512i sum = first == 0 ? _mm512_setzero_si512() : load(excess[step]);
 #pragma GCC unroll 8
         for (uint32_t i = 0; i < C; ++i) {
             const __m512i four = load(cells[i]);
-            add_products(sum, offset, four);
             even[i] = _mm512_add_epi16(even[i], _mm512_maddubs_epi16(even_columns, four));
             odds[i] = _mm512_add_epi16(odds[i], _mm512_maddubs_epi16(odd_columns, four));
         }
-        store(excess[step], sum);
     }
     const __m512i left = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
     const __m512i right = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
@@ -89,7 +82,7 @@ inline __attribute__((always_inline)) void end_half(const Tile& tile, const Mine
     }
     // Without noise of its own, a part of two joined planes takes no turn of this loop.
     const uint32_t cells = made.peels() ? tile.cells_a_step * kPairs : 0;
-    const int8_t* noise = part.noise + group * noise_a_group;
+    const uint8_t* noise = part.noise + group * noise_a_group;
     for (uint32_t i = 0; i < cells; ++i, noise += sizeof(Cells)) {
         __m512i minus_e[G];
 #pragma GCC unroll 3
@@ -113,21 +106,13 @@ __attribute__((noinline)) void mine_half(const Tile& tile, const MinedRows& part
                                          const Made& made, Ahead& ahead) {
     constexpr uint32_t kFirst = kRight ? kHalf : 0;
     const size_t rows_a_group = part.rows_a_group();
-    const int8_t* rows = part.noised + group * rows_a_group;
+    const uint8_t* rows = part.noised + group * rows_a_group;
     const int32_t* weights = &tile.weights[0][kFirst];
     __m512i sum[G * kHalf];
 #pragma GCC unroll 24
     for (uint32_t i = 0; i < G * kHalf; ++i) sum[i] = _mm512_setzero_si512();
     for (uint32_t step = 0; step < tile.steps; ++step) {
         ahead.bring();
-#pragma GCC unroll 8
-        for (uint32_t v = 0; v < kHalf; ++v) {
-            const __m512i excess = _mm512_set1_epi32(tile.excess[step][kFirst + v]);
-#pragma GCC unroll 3
-            for (uint32_t g = 0; g < G; ++g) {
-                sum[g * kHalf + v] = _mm512_sub_epi32(sum[g * kHalf + v], excess);
-            }
-        }
         // What counts the cells takes issue slots from what multiplies them.
         for (uint32_t i = 0; i < tile.cells_a_step; i += kCells) {
 #pragma GCC unroll 8
@@ -155,9 +140,7 @@ struct Kernel : MinedLanes<kGroupsAtOnce> {
     using Tile = inference::Tile;
     static constexpr uint32_t kGroupsAtOnce = inference::kGroupsAtOnce;
     static constexpr uint32_t kTurns = 2;  // a half each
-    static size_t prepared_lines(const MinedRows& part) {
-        return part.steps() + size_t{kPairs} * kStepMax / kDepth;
-    }
+    static size_t prepared_lines(const MinedRows& /*part*/) { return size_t{kPairs} * kStepMax / kDepth; }
     /// Never one alone where it can be helped.
     static uint32_t groups_together(uint32_t left) {
         return left == kGroupsAtOnce + 1 ? 2 : std::min(kGroupsAtOnce, left);
@@ -172,14 +155,14 @@ struct Kernel : MinedLanes<kGroupsAtOnce> {
         const auto* cells =
             reinterpret_cast<const Cells*>(block + size_t{part.id.slice.start} * kPackColumns);
         const uint32_t steps = part.steps(), cells_a_step = part.id.step / kDepth;
-        auto* const x = reinterpret_cast<PairCells*>(lines + steps);
+        auto* const x = reinterpret_cast<PairCells*>(lines);
         constexpr uint32_t kAtOnce = 8;
-        for (uint32_t i = 0; i < cells_a_step; i += kAtOnce) {
+        for (uint32_t i = 0; product.y != nullptr && i < cells_a_step; i += kAtOnce) {
             const uint32_t left = cells_a_step - i;
             const auto sum = left == 2 ? sum_cells<2> : left == 4 ? sum_cells<4> : sum_cells<kAtOnce>;
-            sum(cells, steps, cells_a_step, i, lines, x);
+            sum(cells, steps, cells_a_step, i, x);
         }
-        return {cells, lines, x, steps, cells_a_step};
+        return {cells, x, steps, cells_a_step};
     }
 
     void mine(const Tile& tile, const MinedRows& part, uint32_t group, uint32_t count, const Made& made,
@@ -204,11 +187,6 @@ struct Kernel : MinedLanes<kGroupsAtOnce> {
     }
 };
 
-void pack(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
-          int8_t* out) {
-    pack_noised(codes, stride, columns, noise, r, kUnsigned, out);
-}
-
 void tiles(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t first, uint32_t groups,
            uint32_t* words, Scratch& scratch) {
     TileMiner<Kernel>{product, begin, end, first, groups, words, scratch}.run();
@@ -216,7 +194,7 @@ void tiles(const MinedProduct& product, uint32_t begin, uint32_t end, uint32_t f
 
 }  // namespace
 
-const MinedKernels kAvx512Mined{pack, pack_noise_pairs, heaviest_row, tiles};
+const MinedKernels kAvx512Mined{pack_noised, pack_noise_pairs, heaviest_row, tiles};
 
 }  // namespace daidd::inference
 #endif

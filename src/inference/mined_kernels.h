@@ -10,9 +10,9 @@ namespace daidd::inference {
 struct MinedRows {
     MinedSlice id;
     // Both begin on a cache line: a load that lies across two costs twice.
-    int8_t* noised =
+    uint8_t* noised =
         nullptr;  ///< groups one after the other, 16 · slice.columns codes each, as it reads them
-    int8_t* noise = nullptr;    ///< what is peeled from each group, likewise, 16-bit numbers or planes
+    uint8_t* noise = nullptr;   ///< what is peeled from each group, likewise, 16-bit numbers or planes
     uint32_t code_bytes = 1;    ///< of a noised code
     bool joined_noise = false;  ///< of both planes: 128 · E_high + E_low
     size_t rows_a_group() const { return size_t{code_bytes} * kTile * id.slice.columns; }
@@ -67,12 +67,13 @@ inline constexpr int kPlaneBits = 7;  // a high plane's numbers count 128 times
 /// What to bring near while others are multiplied: `bytes` after the last ones at each turn. It may lie
 /// behind the end of the memory: what is only brought near need not exist.
 struct Stream {
-    const int8_t* at;
+    const void* at;
     size_t bytes;
     void bring() {
         constexpr int kReads = 0, kNotNearest = 2;
-        for (size_t i = 0; i < bytes; i += sizeof(Cells)) __builtin_prefetch(at + i, kReads, kNotNearest);
-        at += bytes;
+        const auto* const from = static_cast<const std::byte*>(at);
+        for (size_t i = 0; i < bytes; i += sizeof(Cells)) __builtin_prefetch(from + i, kReads, kNotNearest);
+        at = from + bytes;
     }
 };
 struct Ahead {
@@ -105,10 +106,10 @@ struct CleanSums {
 /// What a backend that peels has.
 struct MinedKernels {
     /// How it wants a group's rows: `codes` from the slice's start, and `noise`, as for add_noise().
-    void (*pack)(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
-                 int8_t* out);
+    void (*pack)(const int8_t* codes, size_t stride, uint32_t columns, const uint8_t* noise, uint32_t r,
+                 uint8_t* out);
     /// How it wants what is peeled from them: 128 · high + low; `high` may be null.
-    void (*noise)(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out);
+    void (*noise)(const uint8_t* high, const uint8_t* low, uint32_t r, uint8_t* out);
     HeaviestRow heaviest_row;
     /// Tiles [begin, end), at most kTilesAtOnce, for `groups` groups from `first` on. `words` gets
     /// groups · steps words a part, one part after the other, one tile after the other.
@@ -121,7 +122,7 @@ struct MinedKernels {
 const MinedKernels* kernels_that_peel(Backend backend);
 
 /// −(128 · high + low) in 16 bits, two columns of every row together.
-void pack_noise_pairs(const int8_t* high, const int8_t* low, uint32_t r, int8_t* out);
+void pack_noise_pairs(const uint8_t* high, const uint8_t* low, uint32_t r, uint8_t* out);
 
 #if defined(__x86_64__)
 extern const MinedKernels kAvx2Mined;     // mined_avx2.cpp

@@ -63,7 +63,7 @@ inline int64_t heaviest_row(const int8_t* codes, size_t stride, uint32_t columns
 /// What `Each` makes of 8 · kNumbers columns of a row, for both halves of a group's rows, one half after the
 /// other: lane u of a register is kNumbers columns of row u.
 template <uint32_t kNumbers, class Each>
-void pack_halves(uint32_t columns, int8_t* out, const Each& each) {
+void pack_halves(uint32_t columns, uint8_t* out, const Each& each) {
     for (uint32_t first = 0; first < kTile; first += kLanes) {
         for (uint32_t t = 0; t < columns; t += kLanes * kNumbers) {
             __m256i x[kLanes];
@@ -76,23 +76,21 @@ void pack_halves(uint32_t columns, int8_t* out, const Each& each) {
     }
 }
 
-/// A' of one group in numbers of 8 bits with an offset of 128, or of 16 bits.
+/// A' of one group in numbers of 8 or of 16 bits.
 template <bool kWide>
-void pack_noised(const int8_t* codes, size_t stride, uint32_t columns, const int8_t* noise, uint32_t r,
-                 int8_t* out) {
+void pack_noised(const int8_t* codes, size_t stride, uint32_t columns, const uint8_t* noise, uint32_t r,
+                 uint8_t* out) {
     constexpr uint32_t kNumbers = kWide ? 2 : 4, kAtOnce = kLanes * kNumbers;
     // Each row's noise over and over, so that a whole register can be read at any column modulo `period`.
-    alignas(32) int8_t periods[kTile][kStepMax + sizeof(__m256i)];
+    alignas(32) uint8_t periods[kTile][kStepMax + sizeof(__m256i)];
     const uint32_t period = std::max(r, kAtOnce);
-    const auto low_half = [](__m256i x) { return _mm256_cvtepi8_epi16(_mm256_castsi256_si128(x)); };
     for (uint32_t u = 0; u < kTile; ++u) {
         for (uint32_t at = 0; at < period; at += r) std::memcpy(periods[u] + at, noise + size_t{u} * r, r);
     }
     pack_halves<kNumbers>(columns, out, [&](uint32_t u, uint32_t t) {
         const __m256i x = load_first(codes + u * stride + t, columns - t), e = load(periods[u] + t % period);
-        if constexpr (kWide) return _mm256_add_epi16(low_half(x), low_half(e));
-        // Adds 128 as well.
-        return _mm256_xor_si256(_mm256_add_epi8(x, e), _mm256_set1_epi8(INT8_MIN));
+        const __m256i sum = _mm256_add_epi8(x, e);
+        return kWide ? _mm256_cvtepu8_epi16(_mm256_castsi256_si128(sum)) : sum;
     });
 }
 

@@ -28,8 +28,8 @@ std::vector<Slice> slices(uint32_t k) {
 
 bool gives_tickets(const Slice& slice) { return slice.columns % step_for(slice.columns) == 0; }
 
-void add_noise(const int8_t* codes, size_t stride, const Slice& slice, std::span<const int8_t> noise,
-               int8_t* noised) {
+void add_noise(const int8_t* codes, size_t stride, const Slice& slice, std::span<const uint8_t> noise,
+               uint8_t* noised) {
     const size_t r = noise.size() / kTile, columns = slice.columns;
     assert(r > 0 && columns % r == 0);
     for (size_t u = 0; u < kTile; ++u, noised += columns) {
@@ -39,13 +39,13 @@ void add_noise(const int8_t* codes, size_t stride, const Slice& slice, std::span
         for (size_t filled = r; filled < columns; filled *= 2) {
             std::copy_n(noised, std::min(filled, columns - filled), noised + filled);
         }
-        for (size_t t = 0; t < columns; ++t) noised[t] = int8_t(noised[t] + clean[t]);
+        for (size_t t = 0; t < columns; ++t) noised[t] = uint8_t(noised[t] + clean[t]);
     }
 }
 
 namespace {
 
-void fold_group(const int8_t* rows, const int8_t* weights, size_t stride, uint32_t k, uint32_t r,
+void fold_group(const uint8_t* rows, const int8_t* weights, size_t stride, uint32_t k, uint32_t r,
                 uint32_t* words) {
     std::array<int32_t, kTile * kTile> sums{};
     for (uint32_t step = 0; step < k / r; ++step) {
@@ -67,19 +67,19 @@ void fold_group(const int8_t* rows, const int8_t* weights, size_t stride, uint32
 
 }  // namespace
 
-void fold_scalar(const int8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
+void fold_scalar(const uint8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
                  uint32_t r, uint32_t* words) {
     for (uint32_t g = 0; g < groups; ++g) {
         fold_group(rows + size_t{g} * kTile * k, weights, stride, k, r, words + size_t{g} * (k / r));
     }
 }
 
-NoisedRows::NoisedRows(Backend backend, std::span<const int8_t> rows, uint32_t k)
+NoisedRows::NoisedRows(Backend backend, std::span<const uint8_t> rows, uint32_t k)
     : backend_{backend},
       k_{k},
       groups_{uint32_t(rows.size() / (size_t{kTile} * k))},
       rows_(rows.begin(), rows.end()) {
-    static_assert(int64_t{128} * 128 * kSliceColumns <= INT32_MAX);
+    static_assert(int64_t{255} * 128 * kSliceColumns <= INT32_MAX);
     assert(k > 0 && k <= kSliceColumns && k % 8 == 0 && is_supported(backend));
     assert(rows.size() == size_t{groups_} * kTile * k);
 #if defined(__x86_64__)
@@ -99,7 +99,7 @@ void NoisedRows::fold(std::span<const int8_t> weights, size_t stride, uint32_t r
     kernel(rows_.data(), groups_, weights.data(), stride, k_, r, words.data());
 }
 
-void noised_tile(Backend backend, std::span<const int8_t> noised, std::span<const int8_t> weights,
+void noised_tile(Backend backend, std::span<const uint8_t> noised, std::span<const int8_t> weights,
                  size_t stride, uint32_t k, uint32_t r, std::span<uint32_t> words) {
     assert(noised.size() == size_t{kTile} * k);
     NoisedRows{backend, noised, k}.fold(weights, stride, r, words);

@@ -17,7 +17,7 @@ namespace {
 // [p][v], ready for vpmaddwd.
 using Chunk = std::array<std::array<int16_t, 2 * kTile>, 4>;
 
-__m128i load_eight(const int8_t* at) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(at)); }
+__m128i load_eight(const void* at) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(at)); }
 
 /// Four rows of four column pairs, transposed: low holds pairs 0 and 1 of the rows, high pairs 2 and 3.
 struct FourRows {
@@ -59,7 +59,7 @@ void add_step(const int16_t* noised, size_t noised_stride, const Chunk* chunks, 
                 int32_t two;
                 std::memcpy(&two, noised + u * noised_stride + 8 * c + 2 * p, 4);
                 const __m256i codes = _mm256_set1_epi32(two);
-                // Exact: 2 · 128 · 128 fits the int32 lanes.
+                // Exact: 2 · 255 · 128 fits the int32 lanes.
                 sum[u][0] = _mm256_add_epi32(sum[u][0], _mm256_madd_epi16(codes, left));
                 sum[u][1] = _mm256_add_epi32(sum[u][1], _mm256_madd_epi16(codes, right));
             }
@@ -76,7 +76,7 @@ uint32_t fold_row(const __m256i sum[2]) {
     return uint32_t(_mm_cvtsi128_si32(x));
 }
 
-void one_tile(const int8_t* noised, const Chunk* chunks, uint32_t k, uint32_t r, uint32_t* words) {
+void one_tile(const uint8_t* noised, const Chunk* chunks, uint32_t k, uint32_t r, uint32_t* words) {
     alignas(32) std::array<int16_t, size_t{kTile} * kStepMax> wide;
     Quarter quarters[4];
     std::memset(quarters, 0, sizeof quarters);
@@ -85,7 +85,7 @@ void one_tile(const int8_t* noised, const Chunk* chunks, uint32_t k, uint32_t r,
             for (uint32_t c = 0; c < r / 8; ++c) {
                 auto* to = reinterpret_cast<__m128i*>(wide.data() + size_t{u} * r + 8 * c);
                 _mm_storeu_si128(to,
-                                 _mm_cvtepi8_epi16(load_eight(noised + size_t{u} * k + step * r + 8 * c)));
+                                 _mm_cvtepu8_epi16(load_eight(noised + size_t{u} * k + step * r + 8 * c)));
             }
         }
         uint32_t word = 0;
@@ -99,7 +99,7 @@ void one_tile(const int8_t* noised, const Chunk* chunks, uint32_t k, uint32_t r,
 
 }  // namespace
 
-void fold_avx2(const int8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
+void fold_avx2(const uint8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
                uint32_t r, uint32_t* words) {
     std::vector<Chunk> chunks(k / 8);
     for (uint32_t c = 0; c < k / 8; ++c) widen_weights(weights + size_t{8} * c, stride, chunks[c]);

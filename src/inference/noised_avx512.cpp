@@ -12,17 +12,13 @@ namespace {
 using namespace avx512;
 
 /// One group. Lane u of sum[v] is T[u][v]; a rotation may follow the XOR, as all of a lane turn alike.
-void fold_group(const int8_t* rows, const Cells* cells, const Cells* excess, uint32_t steps,
-                uint32_t cells_a_step, uint32_t* words) {
+void fold_group(const uint8_t* rows, const Cells* cells, uint32_t steps, uint32_t cells_a_step,
+                uint32_t* words) {
     const __m512i turns = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     __m512i sum[kTile];
 #pragma GCC unroll 16
     for (uint32_t v = 0; v < kTile; ++v) sum[v] = _mm512_setzero_si512();
     for (uint32_t step = 0; step < steps; ++step) {
-#pragma GCC unroll 16
-        for (uint32_t v = 0; v < kTile; ++v) {
-            sum[v] = _mm512_sub_epi32(sum[v], _mm512_set1_epi32(excess[step][v]));
-        }
         for (uint32_t i = 0; i < cells_a_step; ++i) {
             const __m512i codes = load(rows);
 #pragma GCC unroll 16
@@ -52,28 +48,20 @@ void prefetch_next(const int8_t* weights, size_t stride, uint32_t k, uint32_t be
 
 }  // namespace
 
-void pack_noised_avx512(const int8_t* rows, uint32_t groups, uint32_t k, int8_t* out) {
+void pack_noised_avx512(const uint8_t* rows, uint32_t groups, uint32_t k, uint8_t* out) {
     const size_t group = size_t{kTile} * k;
-    const __m512i flips = _mm512_set1_epi8(kUnsigned);
-    for (uint32_t g = 0; g < groups; ++g, rows += group, out += group) {
-        pack_cells(rows, k, k, out,
-                   [&](uint32_t, uint32_t, __m512i x) { return _mm512_xor_si512(x, flips); });
-    }
+    for (uint32_t g = 0; g < groups; ++g, rows += group, out += group) pack_cells(rows, k, k, out);
 }
 
-void fold_avx512(const int8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
+void fold_avx512(const uint8_t* rows, uint32_t groups, const int8_t* weights, size_t stride, uint32_t k,
                  uint32_t r, uint32_t* words) {
     static_assert(kSliceColumns / kDepth % kCellsAtOnce == 0);
     alignas(64) Cells cells[kSliceColumns / kDepth];
-    alignas(64) Cells excess[kSliceColumns / 8];
     const uint32_t steps = k / r, cells_a_step = r / kDepth;
-    pack_cells(weights, stride, k, reinterpret_cast<int8_t*>(cells),
-               [](uint32_t, uint32_t, __m512i x) { return x; });
-    sum_weights(cells, steps, cells_a_step, excess);
+    pack_cells(weights, stride, k, cells);
     for (uint32_t g = 0; g < groups; ++g) {
         prefetch_next(weights, stride, k, g * kTile / groups, (g + 1) * kTile / groups);
-        fold_group(rows + size_t{g} * kTile * k, cells, excess, steps, cells_a_step,
-                   words + size_t{g} * steps);
+        fold_group(rows + size_t{g} * kTile * k, cells, steps, cells_a_step, words + size_t{g} * steps);
     }
 }
 

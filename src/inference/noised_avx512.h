@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "inference/lanes_avx512.h"
@@ -42,42 +43,34 @@ inline void transpose(const __m512i (&x)[kTile], Cells* cells) {
     }
 }
 
-/// XORed into a code it adds 128, and makes it the unsigned operand that vpdpbusd wants.
-inline constexpr auto kUnsigned = int8_t(0x80);
 inline constexpr uint32_t kCellsColumns = kCellsAtOnce * kDepth;  // columns of a row in one register
 
-/// `rows` (16 of `columns` codes, `stride` apart) as cells: lane u of a cell is four columns of row u. `each`
+/// `rows` (16 of `columns` bytes, `stride` apart) as cells: lane u of a cell is four columns of row u. `each`
 /// makes the register of row u from what was read at column t.
 template <class Each>
-inline void pack_cells(const int8_t* rows, size_t stride, uint32_t columns, int8_t* out, const Each& each) {
+inline void pack_cells(const void* rows, size_t stride, uint32_t columns, void* out, const Each& each) {
+    const auto* const from = static_cast<const std::byte*>(rows);
+    auto* const to = static_cast<std::byte*>(out);
     for (uint32_t t = 0; t < columns; t += kCellsColumns) {
         const uint32_t cells = std::min(kCellsColumns, columns - t) / kDepth;
         const __mmask16 mask = first_lanes(cells);
         __m512i x[kTile];
 #pragma GCC unroll 16
         for (uint32_t u = 0; u < kTile; ++u) {
-            x[u] = each(u, t, _mm512_maskz_loadu_epi32(mask, rows + u * stride + t));
+            x[u] = each(u, t, _mm512_maskz_loadu_epi32(mask, from + u * stride + t));
         }
         if (cells == kCellsAtOnce) {
-            transpose(x, reinterpret_cast<Cells*>(out + size_t{t} * kTile));
+            transpose(x, reinterpret_cast<Cells*>(to + size_t{t} * kTile));
             continue;
         }
         alignas(64) Cells last[kCellsAtOnce];
         transpose(x, last);
-        std::memcpy(out + size_t{t} * kTile, last, cells * sizeof(Cells));
+        std::memcpy(to + size_t{t} * kTile, last, cells * sizeof(Cells));
     }
 }
-
-/// What the codes' offset of 128 adds to the products of one step: 128 · Σ of each row of weights.
-inline void sum_weights(const Cells* cells, uint32_t steps, uint32_t cells_a_step, Cells* excess) {
-    const __m512i ones = _mm512_set1_epi8(1);
-    for (uint32_t step = 0; step < steps; ++step) {
-        __m512i sum = _mm512_setzero_si512();
-        for (uint32_t i = 0; i < cells_a_step; ++i) {
-            add_products(sum, ones, load(cells[size_t{step} * cells_a_step + i]));
-        }
-        store(excess[step], _mm512_slli_epi32(sum, 7));
-    }
+/// As they are.
+inline void pack_cells(const void* rows, size_t stride, uint32_t columns, void* out) {
+    pack_cells(rows, stride, columns, out, [](uint32_t, uint32_t, __m512i x) { return x; });
 }
 
 inline __m512i xor3(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0x96); }

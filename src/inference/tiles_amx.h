@@ -51,5 +51,10 @@ template <int Sums, int Left, int Right>
 inline void add_products() {
     asm volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(Sums), "i"(Left), "i"(Right));
 }
+/// The same with unsigned numbers on the right.
+template <int Sums, int Left, int Right>
+inline void add_unsigned_products() {
+    asm volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(Sums), "i"(Left), "i"(Right));
+}
 
 }  // namespace daidd::inference::amx

@@ -35,8 +35,8 @@ class NoTickets final : public TraceSink, public TicketDrawer {
 public:
     explicit NoTickets(size_t rows) : rows_{rows} {}
     void rows(uint16_t, const TensorInfo&, uint32_t, ByteView) override {}
-    std::vector<int8_t> noise(const MinedSlice& slice) override {
-        return std::vector<int8_t>(rows_ * slice.step, 9);
+    std::vector<uint8_t> noise(const MinedSlice& slice) override {
+        return std::vector<uint8_t>(rows_ * slice.step, 137);
     }
     void draw(const MinedSlice&, uint32_t, uint32_t, std::span<const uint32_t>, unsigned) override {}
 

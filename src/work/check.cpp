@@ -165,7 +165,7 @@ bool is_ticket(const SealContext& context, const Hash256& unit, const Seal& seal
     const Hash256 seed = noise_seed(context.parent_hash, unit, place, seal.group_root);
     const uint32_t r = inference::step_for(slice.columns);
     const Slice cut{.start = 0, .columns = slice.columns};
-    const std::vector<int8_t> noised = noised_rows(codes, slice.columns, cut, noise_block(seed, r));
+    const std::vector<uint8_t> noised = noised_rows(codes, slice.columns, cut, noise_block(seed, r));
     std::vector<uint32_t> words(slice.columns / r);
     inference::noised_tile(inference::Backend::kScalar, noised,
                            std::span{reinterpret_cast<const int8_t*>(weights.data()), weights.size()},

@@ -19,7 +19,7 @@ UnitTickets::UnitTickets(const inference::Model& model, const TraceHasher& hashe
     assert(tokens % kTile == 0);
 }
 
-std::vector<int8_t> UnitTickets::noise(const MinedSlice& slice) {
+std::vector<uint8_t> UnitTickets::noise(const MinedSlice& slice) {
     stopped_ = stopped_ || (!found_ && drawing_.stop && drawing_.stop());
     if (stopped_ || found_) return {};
     const uint16_t tensor = model_.plan().operands[slice.operand].tensor;

@@ -81,7 +81,7 @@ Batch make_batch(const inference::Model& model, const Hash256& parent_hash, cons
     place.group = uint32_t(first_group);
     auto noise = noise_of_groups(parent_hash, run.id, run.hasher.trace(), operand.tensor, place,
                                  uint32_t(end_group - first_group), r);
-    std::vector<int8_t> all;
+    std::vector<uint8_t> all;
     for (size_t group = first_group; group < end_group; ++group) {
         const ByteView codes = rows.subspan(group * kTile * row_bytes, kTile * row_bytes);
         const auto block = std::span{noise.blocks}.subspan((group - first_group) * kTile * r, kTile * r);

@@ -16,9 +16,9 @@ namespace {
 
 constexpr std::string_view kTicketTag = "ticket";
 
-void write_noise(const Hash256& seed, std::span<int8_t> noise) {
-    crypto::xof("E", seed, {reinterpret_cast<uint8_t*>(noise.data()), noise.size()});
-    for (int8_t& number : noise) number = int8_t((number & 127) - 64);
+void write_noise(const Hash256& seed, std::span<uint8_t> noise) {
+    crypto::xof("E", seed, noise);
+    for (uint8_t& number : noise) number = uint8_t((number & 127) + inference::kNoiseMin);
 }
 
 }  // namespace
@@ -39,8 +39,8 @@ Hash256 noise_seed(const Hash256& parent_hash, const Hash256& unit, const Ticket
     return crypto::hash("noise", {parent_hash, unit, joined(place.op, place.slice, place.group), group_root});
 }
 
-std::vector<int8_t> noise_block(const Hash256& seed, uint32_t r) {
-    std::vector<int8_t> noise(size_t{kTile} * r);
+std::vector<uint8_t> noise_block(const Hash256& seed, uint32_t r) {
+    std::vector<uint8_t> noise(size_t{kTile} * r);
     write_noise(seed, noise);
     return noise;
 }
@@ -48,7 +48,7 @@ std::vector<int8_t> noise_block(const Hash256& seed, uint32_t r) {
 GroupNoise noise_of_groups(const Hash256& parent_hash, const Hash256& unit, const Trace& trace,
                            uint16_t tensor, TicketPlace place, uint32_t groups, uint32_t r) {
     const size_t block = size_t{kTile} * r;
-    GroupNoise noise{.seeds = std::vector<Hash256>(groups), .blocks = std::vector<int8_t>(groups * block)};
+    GroupNoise noise{.seeds = std::vector<Hash256>(groups), .blocks = std::vector<uint8_t>(groups * block)};
     for (uint32_t i = 0; i < groups; ++i, ++place.group) {
         noise.seeds[i] = noise_seed(parent_hash, unit, place, trace.group_root(tensor, place.group));
         write_noise(noise.seeds[i], std::span{noise.blocks}.subspan(i * block, block));
@@ -56,10 +56,10 @@ GroupNoise noise_of_groups(const Hash256& parent_hash, const Hash256& unit, cons
     return noise;
 }
 
-std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& slice,
-                                std::span<const int8_t> noise) {
+std::vector<uint8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& slice,
+                                 std::span<const uint8_t> noise) {
     assert(codes.size() >= (kTile - 1) * row_bytes + slice.start + slice.columns);
-    std::vector<int8_t> rows(size_t{kTile} * slice.columns);
+    std::vector<uint8_t> rows(size_t{kTile} * slice.columns);
     inference::add_noise(reinterpret_cast<const int8_t*>(codes.data()), row_bytes, slice, noise, rows.data());
     return rows;
 }

@@ -40,12 +40,12 @@ Hash256 noise_seed(const Hash256& parent_hash, const Hash256& unit, const Ticket
                    const Hash256& group_root);
 
 /// E: 16 rows of r numbers in [−64, 63].
-std::vector<int8_t> noise_block(const Hash256& seed, uint32_t r);
+std::vector<uint8_t> noise_block(const Hash256& seed, uint32_t r);
 
 /// The seeds of some groups of one slice, and their E one after the other.
 struct GroupNoise {
     std::vector<Hash256> seeds;
-    std::vector<int8_t> blocks;
+    std::vector<uint8_t> blocks;
 };
 /// Of `groups` groups from place.group on, of the operand that `trace` has as `tensor`; r is the fold step.
 GroupNoise noise_of_groups(const Hash256& parent_hash, const Hash256& unit, const Trace& trace,
@@ -53,8 +53,8 @@ GroupNoise noise_of_groups(const Hash256& parent_hash, const Hash256& unit, cons
 
 /// A': 16 rows of slice.columns numbers, clean code + E[row][column mod r] where columns count from the
 /// slice's start. Row u of the codes begins at codes[u · row_bytes]. Requires codes in [−64, 63].
-std::vector<int8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& slice,
-                                std::span<const int8_t> noise);
+std::vector<uint8_t> noised_rows(ByteView codes, size_t row_bytes, const Slice& slice,
+                                 std::span<const uint8_t> noise);
 
 /// Whether a ticket of a slice of k columns wins, asked many times.
 class WinRule {

@@ -24,7 +24,7 @@ public:
     Recorder(const Model& model, const TraceRecorder& trace, uint32_t groups, int skipped)
         : model_{model}, trace_{trace}, groups_{groups}, skipped_{skipped} {}
 
-    std::vector<int8_t> noise(const MinedSlice& slice) override {
+    std::vector<uint8_t> noise(const MinedSlice& slice) override {
         EXPECT_TRUE(last_ < std::pair(int(slice.operand), int(slice.index)))
             << "operands come in order, slices once";
         last_ = {slice.operand, slice.index};
@@ -32,8 +32,8 @@ public:
         EXPECT_FALSE(rows.empty()) << "rows go to the trace before they are drawn from";
         if (slice.operand == skipped_) return {};
         Draw draw{rows[0] + 256u * slice.operand + slice.index};
-        std::vector<int8_t> noise(size_t{groups_} * kTile * slice.step);
-        for (int8_t& e : noise) e = int8_t(draw.in(-64, 63));
+        std::vector<uint8_t> noise(size_t{groups_} * kTile * slice.step);
+        for (uint8_t& e : noise) e = uint8_t(draw.in(64, 191));
         return noise;
     }
     void draw(const MinedSlice& slice, uint32_t tile, uint32_t first_group, std::span<const uint32_t> drawn,

@@ -13,10 +13,11 @@ namespace {
 using namespace inference;
 
 /// Byte i of the 4-byte registers of one lane, as a number.
-int32_t byte_of(uint32_t word, uint32_t i) { return int8_t(word >> (8 * i)); }
+int32_t signed_byte(uint32_t word, uint32_t i) { return int8_t(word >> (8 * i)); }
+int32_t unsigned_byte(uint32_t word, uint32_t i) { return uint8_t(word >> (8 * i)); }
 
 /// 32 lanes in step. Products follow the PTX ISA's sections on the fragments of mma.m8n8k16 and mma.m16n8k32
-/// with .s8 operands, element by element: from a lane's element to its row and column.
+/// with operands .u8 and .s8, element by element: from a lane's element to its row and column.
 template <bool has_mma16>
 struct SimulatedWarp {
     static constexpr bool kHasMma16 = has_mma16;
@@ -40,8 +41,8 @@ struct SimulatedWarp {
         for (uint32_t lane = 0; lane < 32; ++lane) {
             const uint32_t group = lane >> 2, in_group = lane % 4;
             for (uint32_t i = 0; i < 4; ++i) {
-                left[group][in_group * 4 + i] = byte_of(a[lane], i);
-                right[in_group * 4 + i][group] = byte_of(b[lane], i);
+                left[group][in_group * 4 + i] = unsigned_byte(a[lane], i);
+                right[in_group * 4 + i][group] = signed_byte(b[lane], i);
             }
         }
         for (uint32_t lane = 0; lane < 32; ++lane) {
@@ -59,10 +60,10 @@ struct SimulatedWarp {
             for (uint32_t i = 0; i < 16; ++i) {
                 const uint32_t row = i < 4 || (i >= 8 && i < 12) ? group : group + 8;
                 const uint32_t column = in_group * 4 + (i & 3) + (i >= 8 ? 16 : 0);
-                left[row][column] = byte_of(a[i / 4][lane], i % 4);
+                left[row][column] = unsigned_byte(a[i / 4][lane], i % 4);
             }
             for (uint32_t i = 0; i < 8; ++i) {
-                right[in_group * 4 + (i & 3) + (i >= 4 ? 16 : 0)][group] = byte_of(b[i / 4][lane], i % 4);
+                right[in_group * 4 + (i & 3) + (i >= 4 ? 16 : 0)][group] = signed_byte(b[i / 4][lane], i % 4);
             }
         }
         for (uint32_t lane = 0; lane < 32; ++lane) {
@@ -81,16 +82,17 @@ void expect_same_folds() {
     for (int round = 0; round < 60; ++round) {
         const auto r = uint32_t(8 * draw.in(1, 16)), k = r * uint32_t(draw.in(1, 5));
         const uint32_t stride = k + 4 * uint32_t(draw.in(0, 3));
-        std::vector<int8_t> rows(size_t{kTile} * k), weights(size_t{kTile} * stride);
+        std::vector<uint8_t> rows(size_t{kTile} * k);
+        std::vector<int8_t> weights(size_t{kTile} * stride);
         // A fragment's depth that a step does not fill must not reach into the next step.
         const bool is_extreme = round % 4 == 0;
-        for (int8_t& x : rows) x = int8_t(is_extreme ? -128 : draw.in(-128, 126));
+        for (uint8_t& x : rows) x = uint8_t(is_extreme ? 255 : draw.in(0, 255));
         for (size_t i = 0; i < weights.size(); ++i) {
             weights[i] = int8_t(is_extreme && i >= stride ? -128 : draw.in(-128, 127));
         }
         std::vector<uint32_t> expected(k / r), words(k / r);
         noised_tile(Backend::kScalar, rows, weights, stride, k, r, expected);
-        const auto words_of = [](const std::vector<int8_t>& bytes) {
+        const auto words_of = [](const auto& bytes) {
             std::vector<uint32_t> out(bytes.size() / 4);
             std::memcpy(out.data(), bytes.data(), bytes.size());
             return out;

@@ -159,7 +159,9 @@ TEST_P(EveryShape, OfATile) {
     for (uint32_t k = 8; k <= kSliceColumns; k += k < 520 ? 8 : 504) {
         for (const uint32_t r : {8u, 24u, 64u, kStepMax}) {
             if (k % r != 0) continue;
-            const auto rows = codes(size_t{16} * k, -128, 126), w = codes(size_t{16} * k, -128, 127);
+            const auto w = codes(size_t{16} * k, -128, 127);
+            std::vector<uint8_t> rows;
+            for (const int8_t x : codes(size_t{16} * k, -128, 127)) rows.push_back(uint8_t(x));
             std::vector<uint32_t> expected(k / r), found(k / r);
             noised_tile(Backend::kScalar, rows, w, k, k, r, expected);
             noised_tile(GetParam(), rows, w, k, k, r, found);
@@ -168,14 +170,14 @@ TEST_P(EveryShape, OfATile) {
     }
 }
 
-/// The largest sum of a tile: 4096 products of −128 and −128, and in one column of −128 and 127.
+/// The largest sum of a tile: 4096 products of 255 and −128, and in one column of 255 and 127.
 TEST(NoisedBound, OfTheDeepestTileIsReached) {
     constexpr uint32_t kDeepest = kSliceColumns;
-    const std::vector<int8_t> rows(size_t{16} * kDeepest, -128);
+    const std::vector<uint8_t> rows(size_t{16} * kDeepest, 255);
     std::vector<int8_t> w(size_t{16} * kDeepest, -128);
     std::fill_n(w.begin(), kDeepest, int8_t{127});
     // Fifteen equal columns leave one in the XOR.
-    const uint32_t columns = uint32_t(128 * 128 * kDeepest) ^ uint32_t(-128 * 127 * int32_t{kDeepest});
+    const uint32_t columns = uint32_t(-255 * 128 * int32_t{kDeepest}) ^ uint32_t(255 * 127 * kDeepest);
     uint32_t expected = 0;
     for (int u = 0; u < 16; ++u) expected ^= std::rotl(columns, u);
     for (const Backend backend : kBackends) {

@@ -21,13 +21,14 @@ class Recorder final : public TicketDrawer {
 public:
     Recorder(uint32_t groups, uint64_t seed, int skipped) : groups_{groups}, seed_{seed}, skipped_{skipped} {}
 
-    std::vector<int8_t> noise(const MinedSlice& slice) override {
+    std::vector<uint8_t> noise(const MinedSlice& slice) override {
         if (slice.operand == skipped_) return {};
         Random random{seed_ + 64 * slice.operand + slice.index};
-        std::vector<int8_t> noise(size_t{groups_} * 16 * slice.step);
+        std::vector<uint8_t> noise(size_t{groups_} * 16 * slice.step);
         // Now and then only the extremes: they reach the largest sums.
         const bool extreme = random.in(0, 3) == 0;
-        for (int8_t& e : noise) e = int8_t(extreme ? (random.in(0, 1) == 0 ? -64 : 63) : random.in(-64, 63));
+        for (uint8_t& e : noise)
+            e = uint8_t(extreme ? (random.in(0, 1) == 0 ? 64 : 191) : random.in(64, 191));
         if (everywhere) std::ranges::fill(noise, *everywhere);
         noises[{slice.operand, slice.index}] = noise;
         return noise;
@@ -44,9 +45,9 @@ public:
         }
     }
 
-    std::optional<int8_t> everywhere;  // in the place of random noise
+    std::optional<uint8_t> everywhere;  // in the place of random noise
     Words words;
-    std::map<std::pair<uint32_t, uint32_t>, std::vector<int8_t>> noises;
+    std::map<std::pair<uint32_t, uint32_t>, std::vector<uint8_t>> noises;
 
 private:
     uint32_t groups_;
@@ -83,7 +84,7 @@ Words expected_words(const Product& product, const Recorder& recorder, uint16_t 
         const Slice& slice = cut[of.second];
         const uint32_t r = step_for(slice.columns);
         for (uint32_t g = 0; g < product.codes.rows / 16; ++g) {
-            std::vector<int8_t> noised(size_t{16} * slice.columns);
+            std::vector<uint8_t> noised(size_t{16} * slice.columns);
             add_noise(product.codes.plane(16 * g, of.first - first_operand).data(), product.linear.k, slice,
                       std::span{noise}.subspan(size_t{16} * r * g, size_t{16} * r), noised.data());
             for (uint32_t tile = 0; tile < product.linear.n / 16; ++tile) {
@@ -220,8 +221,8 @@ TEST_P(MinedProducts, HoldTheLargestSumsOfEveryStepLength) {
     for (const uint32_t k : {120u, 496u, 992u, 4032u, 4096u}) {
         for (uint32_t i = 0; i < 16; ++i) {
             const uint32_t planes = i < 8 ? 1 : 2;
-            const auto weight = int8_t(i % 2 == 0 ? -128 : 127), code = int8_t(i / 2 % 2 == 0 ? -64 : 63),
-                       noise = int8_t(i / 4 % 2 == 0 ? -64 : 63);
+            const auto weight = int8_t(i % 2 == 0 ? -128 : 127), code = int8_t(i / 2 % 2 == 0 ? -64 : 63);
+            const auto noise = uint8_t(i / 4 % 2 == 0 ? 64 : 191);
             Product product{random, 16, k, kRows, planes};
             std::fill_n(product.weights.begin(), k, weight);  // of one output: equal ones vanish in a fold
             std::ranges::fill(product.codes.codes, code);

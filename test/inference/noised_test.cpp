@@ -18,7 +18,8 @@ TEST(Noised, StepFollowsTheDepth) {
 TEST(Noised, FoldsAHandMadeTile) {
     // A' is 1 in row 3 only, W is v + 1 in every column: T[3][v] = 8 (v + 1) after the first step, twice that
     // after the second.
-    std::vector<int8_t> a(16 * 16), w(16 * 16);
+    std::vector<uint8_t> a(16 * 16);
+    std::vector<int8_t> w(16 * 16);
     for (size_t t = 0; t < 16; ++t) a[3 * 16 + t] = 1;
     for (size_t v = 0; v < 16; ++v) std::fill_n(w.begin() + long(v) * 16, 16, int8_t(v + 1));
     uint32_t one = 0, two = 0;
@@ -48,13 +49,15 @@ TEST_P(FastFolds, AreTheSame) {
         const auto r = uint32_t(8 * random.in(1, 16)), k = r * uint32_t(random.in(1, 4096 / r));
         const size_t stride = k + size_t(random.in(0, 9));
         const auto groups = uint32_t(random.in(1, 3));
-        // −128 · −128 reaches the largest sums, 126 · −128 those of the other sign; a column unlike the
-        // others keeps the XOR from being 0.
+        // 255 · −128 and 255 · 127 reach the largest sums; a column unlike the others keeps the XOR from
+        // being 0.
         const int extreme = round % 8;
-        std::vector<int8_t> rows(size_t{groups} * 16 * k), w(15 * stride + k);
-        for (int8_t& x : rows) x = int8_t(extreme == 0 ? -128 : extreme == 1 ? 126 : random.in(-128, 126));
+        std::vector<uint8_t> rows(size_t{groups} * 16 * k);
+        std::vector<int8_t> w(15 * stride + k);
+        for (uint8_t& x : rows) x = uint8_t(extreme <= 1 ? 255 : random.in(0, 255));
         for (size_t i = 0; i < w.size(); ++i) {
-            w[i] = int8_t(extreme <= 1 && i >= stride ? -128 : random.in(-128, 127));
+            const int most = extreme == 0 ? -128 : 127;
+            w[i] = int8_t(extreme <= 1 && i >= stride ? most : random.in(-128, 127));
         }
         std::vector<uint32_t> expected(groups * (k / r)), words(expected.size());
         NoisedRows{Backend::kScalar, rows, k}.fold(w, stride, r, expected);

@@ -184,9 +184,9 @@ TEST(Reference, TileIsTheVector) {
     for (const auto& [sealed, ticket] : mined().sealed) {
         if (!(sealed.seal == padded.seal)) continue;
         EXPECT_EQ(ticket.seed, hash_from(tile.at("seed")));
-        std::vector<int8_t> noise;
+        std::vector<uint8_t> noise;
         for (const auto& row : tile.at("E")) {
-            for (const auto& number : row) noise.push_back(int8_t(number.get<int>()));
+            for (const auto& number : row) noise.push_back(number.get<uint8_t>());
         }
         EXPECT_EQ(ticket.noise, noise);
         EXPECT_EQ(ticket.words, tile.at("words").get<std::vector<uint32_t>>());

@@ -80,7 +80,7 @@ struct ReferenceTicket {
     uint16_t tile = 0;
     uint32_t k = 0;
     Hash256 seed{};
-    std::vector<int8_t> noise;
+    std::vector<uint8_t> noise;
     std::vector<uint32_t> words;
     Hash256 ticket{};
 };

@@ -26,7 +26,7 @@ struct GpuWarp {
         value ^= __shfl_xor_sync(0xffffffff, value, int(mask));
     }
     DAIDD_DEVICE void mma8(int32_t (&c)[2], uint32_t a, uint32_t b) {
-        asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0, %1}, {%2}, {%3}, {%0, %1};"
+        asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0, %1}, {%2}, {%3}, {%0, %1};"
                      : "+r"(c[0]), "+r"(c[1])
                      : "r"(a), "r"(b));
     }
@@ -34,7 +34,7 @@ struct GpuWarp {
                             const uint32_t (&b)[2]) {
 #if __CUDA_ARCH__ >= 800
         asm volatile(
-            "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+            "mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
             "{%0, %1, %2, %3};"
             : "+r"(top[0]), "+r"(top[1]), "+r"(bottom[0]), "+r"(bottom[1])
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));

@@ -38,6 +38,13 @@ FUNCTION i32 dot4(i32 a, i32 b, i32 sum) {
     return sum + (z.x + z.y) + (z.z + z.w);
 }
 
+/// The same of four uint8 and four int8.
+FUNCTION i32 dot4_unsigned(i32 a, i32 b, i32 sum) {
+    const int4 x = convert_int4(as_uchar4(a)), y = convert_int4(as_char4(b));
+    const int4 z = x * y;
+    return sum + (z.x + z.y) + (z.z + z.w);
+}
+
 #else
 
 typedef signed char i8;
@@ -65,6 +72,10 @@ typedef unsigned long long u64;
 #define ROTATE_LEFT(v, by) __funnelshift_l((u32)(v), (u32)(v), (u32)(by))
 
 FUNCTION i32 dot4(i32 a, i32 b, i32 sum) { return __dp4a(a, b, sum); }
+FUNCTION i32 dot4_unsigned(i32 a, i32 b, i32 sum) {
+    asm("dp4a.u32.s32 %0, %1, %2, %0;" : "+r"(sum) : "r"(a), "r"(b));
+    return sum;
+}
 
 #endif
 

@@ -21,7 +21,7 @@ noised_tiles(GLOBAL const i32* rows, GLOBAL const i32* weights, GLOBAL u32* word
             weight_tile[u][w] = weight[step * step_words + w];
         }
         BARRIER();
-        for (u32 w = 0; w < step_words; ++w) sum = dot4(row_tile[u][w], weight_tile[v][w], sum);
+        for (u32 w = 0; w < step_words; ++w) sum = dot4_unsigned(row_tile[u][w], weight_tile[v][w], sum);
         folded[THREAD] = (u32)sum;
         BARRIER();
         for (u32 reach = 8; reach > 0; reach >>= 1) {
