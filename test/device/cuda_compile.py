@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Compiles the kernels for compute capabilities, to PTX and from there to machine code, and looks at the PTX: the noised
-product on tensor cores must be their int8 instruction, the other products the one of four int8 at once.
+product on tensor cores must be their int8 instruction, the other products the one of four int8 at once; noised codes are
+unsigned in both.
 
 Usage: test/device/cuda_compile.py NVCC CAPABILITY... Exits 77, which ctest shows as skipped, where there is no nvcc or
 it does not know a capability."""
@@ -12,12 +13,12 @@ import tempfile
 SKIPPED = 77
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent / "src"
 # kernel -> what its code must contain.
-EXPECTED = {"noised_tiles": "dp4a", "linear_tiles": "dp4a", "linear_columns": "dp4a", "attention_scores": "dp4a"}
+EXPECTED = {"noised_tiles": "dp4a.u32.s32", "linear_tiles": "dp4a", "linear_columns": "dp4a", "attention_scores": "dp4a"}
 
 
 def tensor_instruction(capability):
-    """The PTX ISA has m16n8k32 for int8 from sm_80 on."""
-    return f"mma.sync.aligned.{'m16n8k32' if capability >= 80 else 'm8n8k16'}.row.col.s32.s8.s8.s32"
+    """The PTX ISA has m16n8k32 for bytes from sm_80 on."""
+    return f"mma.sync.aligned.{'m16n8k32' if capability >= 80 else 'm8n8k16'}.row.col.s32.u8.s8.s32"
 
 
 def compile_to_ptx(nvcc, capability):
