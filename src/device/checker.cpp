@@ -151,8 +151,9 @@ Checker::Verdict Checker::argmax(uint32_t rows, uint32_t width) {
 Checker::Verdict Checker::noised(uint32_t groups, uint32_t tiles, uint32_t k, uint32_t r) {
     const uint32_t stride = row_stride(k) + kRowAlign, weights_at = kRowAlign, steps = k / r;
     // Mostly 254 where they are extreme.
+    const int from = fill_ == Fill::kZero ? 0 : 126;
     std::vector<uint8_t> rows;
-    for (const int8_t x : bytes(size_t{groups} * kTile * k, -128, 126)) rows.push_back(uint8_t(126 - x));
+    for (const int8_t x : bytes(size_t{groups} * kTile * k, -128, 126)) rows.push_back(uint8_t(from - x));
     auto weights = bytes(weights_at + size_t{tiles} * kTile * stride, -128, 127);
     // One column unlike the others: of equal ones the XOR would be 0.
     for (uint32_t t = 0; t < tiles; ++t) weights[weights_at + size_t{t} * kTile * stride] = 1;

@@ -18,7 +18,7 @@ struct MinedSlice {
 class TicketDrawer {
 public:
     virtual ~TicketDrawer() = default;
-    /// E of every group, 16 rows of r numbers in [−64, 63] each; empty draws nothing from this slice. Called
+    /// E of every group, 16 rows of r numbers in [64, 191] each; empty draws nothing from this slice. Called
     /// once a slice, after the operand's rows went to the trace.
     virtual std::vector<uint8_t> noise(const MinedSlice& slice) = 0;
     /// The words of one tile for consecutive groups, k/r each. Called from several threads at once, in no

@@ -40,7 +40,7 @@ public:
         const OutputBlock two[kTilesPut] = {outputs_of(tile), outputs_of(tile + tiles - 1)};
         constexpr size_t kPlaneLines = size_t{kTilesPut} * kTile;
         const SumRows sums{turned[0], clean.low == nullptr ? nullptr : turned[kPlaneLines], kTile,
-                           sizeof(Cells[kTile]) / sizeof(int32_t), product.joined};
+                           sizeof(Cells[kTile]) / sizeof(int32_t)};
         for (uint32_t i = 0; i < groups; ++i) {
             for (uint32_t t = 0; t < tiles; ++t) {
                 const size_t from = t * clean.to_tile + size_t{i} * kTile;

@@ -50,10 +50,8 @@ private:
     template <uint32_t B>
     static void put_blocks(const OutputBlock* blocks, uint32_t rows, const Scale* factors,
                            const SumRows& sums, RowShifts& shifts, int32_t* y) {
-        if (sums.joined) {
-            put_rows<Sum::kJoined, B>(blocks, rows, factors, sums, shifts, y);
-        } else if (sums.low == nullptr) {
-            put_rows<Sum::kOnePlane, B>(blocks, rows, factors, sums, shifts, y);
+        if (sums.low == nullptr) {
+            put_rows<Sum::kWhole, B>(blocks, rows, factors, sums, shifts, y);
         } else if (blocks->narrow_) {
             put_rows<Sum::kNarrow, B>(blocks, rows, factors, sums, shifts, y);
         } else {

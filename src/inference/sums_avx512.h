@@ -24,18 +24,17 @@ inline int64_t heaviest_row(const int8_t* codes, size_t stride, uint32_t columns
     return most;
 }
 
-/// One plane; two whose sum is an int32; that sum itself; two whose sum is not an int32.
-enum class Sum : uint8_t { kOnePlane, kNarrow, kJoined, kWide };
+/// One number: of one plane, or of two already joined; two planes whose sum is an int32, or is not.
+enum class Sum : uint8_t { kWhole, kNarrow, kWide };
 
 /// Where the exact sums of rows lie, 16 columns of each of one or two blocks a row.
 struct SumRows {
-    const int32_t* high;      ///< or of the only plane, or 128 · high + low
+    const int32_t* high;      ///< or of the only plane, or 128 · high + low where that is an int32
     const int32_t* low;       ///< null for one plane and where they are joined
     size_t to_row, to_block;  ///< from one to the next
-    bool joined = false;      ///< 128 · high + low, an int32
 
     SumRows of_block(uint32_t b) const {
-        return {high + b * to_block, low == nullptr ? nullptr : low + b * to_block, to_row, to_block, joined};
+        return {high + b * to_block, low == nullptr ? nullptr : low + b * to_block, to_row, to_block};
     }
     void skip(uint32_t rows) {
         high += rows * to_row;

@@ -16,9 +16,8 @@ namespace daidd::inference {
 ///     Tile prepare(product, part, tile, lines): what the weights of one slice give, once for all groups
 ///     void mine(tile, part, group, count, made, ahead): brings what lies ahead kTurns times a step
 ///     kTilesPut: tiles side by side whose outputs it puts at once
-///     void put(product, tile, tiles, group, groups, clean, turned): their outputs from clean sums; `turned`
-///     is
-///         memory for those of both planes of one group
+///     void put(product, tile, tiles, group, groups, clean, turned): their outputs from clean sums;
+///         `turned` is memory for those of both planes of one group
 ///     put_words(folds, steps, words): the words of up to 16 steps
 template <class Kernel>
 class TileMiner {

@@ -39,7 +39,7 @@ struct Found {
 Hash256 noise_seed(const Hash256& parent_hash, const Hash256& unit, const TicketPlace& place,
                    const Hash256& group_root);
 
-/// E: 16 rows of r numbers in [−64, 63].
+/// E: 16 rows of r numbers in [64, 191].
 std::vector<uint8_t> noise_block(const Hash256& seed, uint32_t r);
 
 /// The seeds of some groups of one slice, and their E one after the other.
