@@ -11,8 +11,8 @@ namespace daidd::inference {
 
 namespace {
 
-/// Groups whose noised rows are this large together go through all tiles before the next ones: so many that
-/// what is made of a tile once for all of them weighs little.
+/// Groups whose noised rows are about this large together go through all tiles before the next ones: so many
+/// that what is made of a tile once for all of them weighs little.
 constexpr size_t kChunkBytes = size_t{1} << 22;
 constexpr uint32_t kGroupsAtOnce = 12;
 /// Groups whose folds come together.
@@ -116,7 +116,7 @@ void mine_and_peel(const MinedProduct& product, const MinedKernels& kernels, Tic
         group_bytes += part.rows_a_group();
         words_a_group += part.steps();
     }
-    auto chunk = uint32_t(std::clamp<size_t>(kChunkBytes / group_bytes, 1, groups));
+    auto chunk = uint32_t(std::clamp<size_t>((kChunkBytes + group_bytes / 2) / group_bytes, 1, groups));
     // The kernels take three or four groups at once.
     if (chunk < groups && chunk > kGroupsAtOnce) chunk -= chunk % kGroupsAtOnce;
     parallel.run(product.linear.n / kTile, [&](uint32_t begin, uint32_t end, unsigned part) {

@@ -6,16 +6,24 @@
 
 namespace daidd::inference {
 
+/// From the rows of one group to those of the next. Whole pages apart, groups that are read side by side
+/// would meet in one set of the nearest cache.
+constexpr size_t group_stride(size_t bytes) {
+    constexpr size_t kPageBytes = 4096;
+    return bytes % kPageBytes == 0 ? bytes + sizeof(Cells) : bytes;
+}
+
 /// One slice of one plane of a mined operand, as the kernels below read it.
 struct MinedRows {
     MinedSlice id;
     // Both begin on a cache line: a load that lies across two costs twice.
     uint8_t* noised =
-        nullptr;  ///< groups one after the other, 16 · slice.columns codes each, as it reads them
-    uint8_t* noise = nullptr;   ///< what is peeled from each group, likewise, 16-bit numbers or planes
+        nullptr;  ///< groups rows_a_group() apart, 16 · slice.columns codes each, as it reads them
+    uint8_t* noise =
+        nullptr;  ///< what is peeled from each group, one after the other, 16-bit numbers or planes
     uint32_t code_bytes = 1;    ///< of a noised code
     bool joined_noise = false;  ///< of both planes: 128 · E_high + E_low
-    size_t rows_a_group() const { return size_t{code_bytes} * kTile * id.slice.columns; }
+    size_t rows_a_group() const { return group_stride(size_t{code_bytes} * kTile * id.slice.columns); }
     size_t noise_a_group() const { return sizeof(int16_t) * kTile * id.step; }
     uint32_t steps() const { return id.slice.columns / id.step; }
 };
@@ -105,7 +113,8 @@ struct CleanSums {
 
 /// What a backend that peels has.
 struct MinedKernels {
-    /// How it wants a group's rows: `codes` from the slice's start, and `noise`, as for add_noise().
+    /// How it wants a group's rows: `codes` from the slice's start, and `noise`, as for add_noise(). `out`
+    /// has rows_a_group() bytes.
     void (*pack)(const int8_t* codes, size_t stride, uint32_t columns, const uint8_t* noise, uint32_t r,
                  uint8_t* out);
     /// How it wants what is peeled from them: 128 · high + low; `high` may be null.

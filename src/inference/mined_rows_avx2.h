@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "inference/lanes_avx2.h"
+#include "inference/mined_kernels.h"
 #include "inference/noised.h"
 
 // How the mined kernels of 256 bits want rows. Only *_avx2.cpp include this.
@@ -60,11 +61,12 @@ inline int64_t heaviest_row(const int8_t* codes, size_t stride, uint32_t columns
     return most;
 }
 
-/// What `Each` makes of 8 · kNumbers columns of a row, for both halves of a group's rows, one half after the
-/// other: lane u of a register is kNumbers columns of row u.
+/// What `Each` makes of 8 · kNumbers columns of a row, for both halves of a group's rows, which begin
+/// `half_bytes` apart: lane u of a register is kNumbers columns of row u.
 template <uint32_t kNumbers, class Each>
-void pack_halves(uint32_t columns, uint8_t* out, const Each& each) {
+void pack_halves(uint32_t columns, uint8_t* halves, size_t half_bytes, const Each& each) {
     for (uint32_t first = 0; first < kTile; first += kLanes) {
+        uint8_t* out = halves + first / kLanes * half_bytes;
         for (uint32_t t = 0; t < columns; t += kLanes * kNumbers) {
             __m256i x[kLanes];
 #pragma GCC unroll 8
@@ -87,7 +89,8 @@ void pack_noised(const int8_t* codes, size_t stride, uint32_t columns, const uin
     for (uint32_t u = 0; u < kTile; ++u) {
         for (uint32_t at = 0; at < period; at += r) std::memcpy(periods[u] + at, noise + size_t{u} * r, r);
     }
-    pack_halves<kNumbers>(columns, out, [&](uint32_t u, uint32_t t) {
+    const size_t half_bytes = group_stride(sizeof(int8_t) * kTile * columns * (kWide ? 2 : 1)) / 2;
+    pack_halves<kNumbers>(columns, out, half_bytes, [&](uint32_t u, uint32_t t) {
         const __m256i x = load_first(codes + u * stride + t, columns - t), e = load(periods[u] + t % period);
         const __m256i sum = _mm256_add_epi8(x, e);
         return kWide ? _mm256_cvtepu8_epi16(_mm256_castsi256_si128(sum)) : sum;
