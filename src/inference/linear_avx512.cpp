@@ -164,56 +164,103 @@ struct Groups {
     uint32_t size(uint32_t group) const { return first(group + 1) - first(group); }
 };
 
+/// A product, and what its loops share.
+class GroupProduct {
+public:
+    GroupProduct(const Linear& linear, const PackedLinear& packed, const CodeRows& codes, uint32_t fx,
+                 int32_t* y, Scratch& scratch)
+        : linear_{linear},
+          packed_{packed},
+          codes_{codes},
+          fx_{fx},
+          steps_{packed.depth / kPackDepth},
+          row_bytes_{size_t{codes.planes} * packed.depth},
+          block_bytes_{size_t{kPackColumns} * packed.depth},
+          groups_{codes.rows, codes.planes},
+          narrow_{are_narrow(packed, codes, heaviest_row)},
+          y_{y} {
+        uint8_t* const cells = scratch.take_bytes(codes.rows * row_bytes_);
+        for (uint32_t g = 0; g < groups_.count; ++g) {
+            const uint32_t first = groups_.first(g);
+            interleave(codes, first, groups_.size(g), steps_, cells + first * row_bytes_);
+        }
+        cells_ = cells;
+    }
+
+    void make(uint32_t block_begin, uint32_t block_end) {
+        const size_t near_rows = std::max(kNearBytes / (row_bytes_ + linear_.n * sizeof *y_), kNearRowsMin);
+        const auto near_groups = uint32_t(std::max<size_t>(1, near_rows * codes_.planes / kRowsAtOnce));
+        for (uint32_t near = 0; near < groups_.count; near += near_groups) {
+            const uint32_t near_end = std::min(groups_.count, near + near_groups);
+            for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
+                make_blocks(block, std::min(kBlocksAtOnce, block_end - block), near, near_end);
+            }
+        }
+    }
+
+private:
+    void make_blocks(uint32_t block, uint32_t blocks, uint32_t near, uint32_t near_end) {
+        // The first group of rows waits for weights; so all groups bring the next blocks nearer, each its
+        // share.
+        const uint32_t sharing = near_end - near;
+        const auto stride = uint32_t((kStepsAhead * kBlocksAtOnce * kStepBytes + sharing - 1) / sharing);
+        const size_t share = size_t{stride} * (steps_ / kStepsAhead);
+        const OutputBlock outputs[] = {{linear_, packed_, block, fx_, narrow_},
+                                       {linear_, packed_, block + blocks - 1, fx_, narrow_}};
+        for (uint32_t g = near; g < near_end; ++g) {
+            const size_t next = (g - near) * share;
+            const uint32_t rows = groups_.size(g) * codes_.planes;
+            if (blocks == 2 && (rows > kRowsNarrow || block_bytes_ >= kStreamBytes)) {
+                multiply_group<2>(g, block, stride, next);
+                OutputBlock::put(outputs, groups_.size(g), factors(g), sums(), shifts_, to(g, block));
+                continue;
+            }
+            for (uint32_t b = 0; b < blocks; ++b) {
+                multiply_group<1>(g, block + b, stride, next);
+                outputs[b].put(groups_.size(g), factors(g), sums(), shifts_, to(g, block + b));
+            }
+        }
+    }
+
+    /// `next`: of the weights after these, those to bring near.
+    template <uint32_t B>
+    void multiply_group(uint32_t g, uint32_t block, uint32_t stride, size_t next) {
+        const int8_t* const weights = packed_.weights.get() + block * block_bytes_;
+        const uint32_t first = groups_.first(g), count = groups_.size(g);
+        const Ahead ahead{weights + B * block_bytes_ + next, stride,
+                          OutputLines{to(g, block), linear_.n, count, steps_ / kStepsAhead}};
+        multiply_of(count * codes_.planes, B)(weights, cells_ + first * row_bytes_,
+                                              &packed_.offset[size_t{block} * kPackColumns], steps_, ahead,
+                                              sums_);
+    }
+
+    const Scale* factors(uint32_t g) const { return &codes_.factors[groups_.first(g)]; }
+    SumRows sums() const {
+        return {sums_.at[0][0], codes_.planes == 2 ? sums_.at[1][0] : nullptr,
+                size_t{codes_.planes} * kBlocksAtOnce * kPackColumns, kPackColumns};
+    }
+    int32_t* to(uint32_t g, uint32_t block) const {
+        return y_ + size_t{groups_.first(g)} * linear_.n + size_t{block} * kPackColumns;
+    }
+
+    const Linear& linear_;
+    const PackedLinear& packed_;
+    const CodeRows& codes_;
+    const uint32_t fx_, steps_;
+    const size_t row_bytes_, block_bytes_;
+    const Groups groups_;
+    const bool narrow_;
+    int32_t* const y_;
+    const uint8_t* cells_;
+    Sums sums_;
+    RowShifts shifts_;
+};
+
 }  // namespace
 
 void linear(const Linear& linear, const PackedLinear* packed, const CodeRows& codes, uint32_t block_begin,
             uint32_t block_end, uint32_t fx, int32_t* y, Scratch& scratch) {
-    const PackedLinear& w = *packed;
-    const uint32_t planes = codes.planes, steps = w.depth / kPackDepth;
-    const size_t row_bytes = size_t{planes} * w.depth, block_bytes = size_t{kPackColumns} * w.depth;
-    const Groups groups{codes.rows, planes};
-    uint8_t* const cells = scratch.take_bytes(codes.rows * row_bytes);
-    for (uint32_t g = 0; g < groups.count; ++g) {
-        interleave(codes, groups.first(g), groups.size(g), steps, cells + groups.first(g) * row_bytes);
-    }
-    const size_t near_rows = std::max(kNearBytes / (row_bytes + linear.n * sizeof *y), kNearRowsMin);
-    const auto near_groups = uint32_t(std::max<size_t>(1, near_rows * planes / kRowsAtOnce));
-    const bool narrow = are_narrow(w, codes, heaviest_row);
-    Sums sums;
-    RowShifts shifts;
-    for (uint32_t near = 0; near < groups.count; near += near_groups) {
-        // The first group of rows waits for weights; so all groups bring the next blocks nearer, each its
-        // share.
-        const uint32_t end = std::min(groups.count, near + near_groups), sharing = end - near;
-        const auto stride = uint32_t((kStepsAhead * kBlocksAtOnce * kStepBytes + sharing - 1) / sharing);
-        const size_t share = size_t{stride} * (steps / kStepsAhead);
-        for (uint32_t block = block_begin; block < block_end; block += kBlocksAtOnce) {
-            const uint32_t blocks = std::min(kBlocksAtOnce, block_end - block);
-            const OutputBlock outputs[] = {{linear, w, block, fx, narrow},
-                                           {linear, w, block + blocks - 1, fx, narrow}};
-            for (uint32_t g = near; g < end; ++g) {
-                const uint32_t first = groups.first(g), count = groups.size(g), rows = count * planes;
-                const bool apart = rows <= kRowsNarrow && block_bytes < kStreamBytes;
-                const uint32_t together = apart ? 1 : blocks;
-                for (uint32_t b = 0; b < blocks; b += together) {
-                    const int8_t* weights = w.weights.get() + (block + b) * block_bytes;
-                    int32_t* const to = y + size_t{first} * linear.n + outputs[b].column();
-                    const Ahead ahead{weights + together * block_bytes + (g - near) * share, stride,
-                                      OutputLines{to, linear.n, count, steps / kStepsAhead}};
-                    const int32_t* offset = &w.offset[size_t{block + b} * kPackColumns];
-                    multiply_of(rows, together)(weights, cells + first * row_bytes, offset, steps, ahead,
-                                                sums);
-                    const SumRows all{sums.at[0][0], planes == 2 ? sums.at[1][0] : nullptr,
-                                      size_t{planes} * kBlocksAtOnce * kPackColumns, kPackColumns};
-                    if (together == 2) {
-                        OutputBlock::put(outputs, count, &codes.factors[first], all, shifts, to);
-                    } else {
-                        outputs[b].put(count, &codes.factors[first], all, shifts, to);
-                    }
-                }
-            }
-        }
-    }
+    GroupProduct{linear, *packed, codes, fx, y, scratch}.make(block_begin, block_end);
 }
 
 }  // namespace daidd::inference::avx512
