@@ -127,7 +127,9 @@ BENCHMARK(attention)->Arg(128)->Arg(1024)->Unit(benchmark::kMicrosecond);
 /// Counts the bytes that a trace gives and throws them away.
 class Discard final : public TraceSink {
 public:
-    void rows(uint16_t, const TensorInfo&, uint32_t, ByteView rows) override { bytes += rows.size(); }
+    void rows(uint16_t, const TensorInfo&, uint32_t, ByteView rows, Parallel&) override {
+        bytes += rows.size();
+    }
     uint64_t bytes = 0;
 };
 
@@ -226,7 +228,7 @@ BENCHMARK(product)->Apply(shapes_by_backend);
 class NoTickets final : public TicketDrawer {
 public:
     explicit NoTickets(uint32_t rows) : rows_{rows} {}
-    std::vector<uint8_t> noise(const MinedSlice& slice) override {
+    std::vector<uint8_t> noise(const MinedSlice& slice, Parallel& /*parallel*/) override {
         return std::vector<uint8_t>(size_t{rows_} * slice.step, 137);
     }
     void draw(const MinedSlice&, uint32_t, uint32_t, std::span<const uint32_t> words, unsigned) override {

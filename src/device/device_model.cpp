@@ -280,9 +280,10 @@ BufferPtr DeviceModel::run(DeviceSequence& sequence, std::span<const uint32_t> t
         const auto part = operations_.download<int32_t>(output, rows * d.vocabulary);
         logits->insert(logits->end(), part.begin(), part.end());
     }
-    if (options.trace != nullptr) trace.deliver(*options.trace, sequence.length());
+    Parallel parallel{options.trace == nullptr ? 1 : options.threads};
+    if (options.trace != nullptr) trace.deliver(*options.trace, sequence.length(), parallel);
     if (options.tickets != nullptr) {
-        DeviceTickets{operations_, pool_, model_, linears_}.draw(trace, *options.tickets, options.threads);
+        DeviceTickets{operations_, pool_, model_, linears_}.draw(trace, *options.tickets, parallel);
     }
     sequence.length_ += uint32_t(tokens.size());
     return output;

@@ -42,10 +42,10 @@ public:
     /// Requires 0 < capacity <= the model's context.
     DeviceSequence make_sequence(uint32_t capacity) const;
 
-    /// As inference::forward, whose contract this has; options.threads only hand words to options.tickets.
-    /// Many tokens run in chunks of at most `rows_max` rows, which bounds the device's memory; a trace is
-    /// kept here as a whole, and tickets are folded when it is complete. After a DeviceFailure the sequence
-    /// is as it was.
+    /// As inference::forward, whose contract this has; options.threads only serve what traces and draws
+    /// tickets. Many tokens run in chunks of at most `rows_max` rows, which bounds the device's memory; a
+    /// trace is kept here as a whole, and tickets are folded when it is complete. After a DeviceFailure the
+    /// sequence is as it was.
     Result<BigVector<int32_t>, inference::ForwardError> forward(DeviceSequence& sequence,
                                                                 std::span<const uint32_t> tokens,
                                                                 const inference::ForwardOptions& options = {},

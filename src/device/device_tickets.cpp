@@ -6,8 +6,7 @@ namespace daidd::device {
 
 using namespace inference;
 
-void DeviceTickets::draw(const DeviceTrace& trace, TicketDrawer& drawer, unsigned threads) const {
-    Parallel parallel{threads};
+void DeviceTickets::draw(const DeviceTrace& trace, TicketDrawer& drawer, Parallel& parallel) const {
     const auto& operands = model_.plan().operands;
     for (size_t operand = 0; operand < operands.size(); ++operand) {
         const std::vector<Slice> cut = slices(linears_[operands[operand].linear].k);
@@ -24,7 +23,7 @@ void DeviceTickets::draw(const DeviceTrace& trace, TicketDrawer& drawer, unsigne
 
 void DeviceTickets::draw_slice(const MinedSlice& slice, ByteView rows, TicketDrawer& drawer,
                                Parallel& parallel) const {
-    const std::vector<uint8_t> noise = drawer.noise(slice);
+    const std::vector<uint8_t> noise = drawer.noise(slice, parallel);
     if (noise.empty()) return;
     const Operand& operand = model_.plan().operands[slice.operand];
     const DeviceLinear& linear = linears_[operand.linear];

@@ -19,8 +19,8 @@ public:
                   std::span<const DeviceLinear> linears)
         : operations_{operations}, pool_{pool}, model_{model}, linears_{linears} {}
 
-    /// Requires a trace of whole groups of positions. `threads` hand the words to the drawer.
-    void draw(const DeviceTrace& trace, inference::TicketDrawer& drawer, unsigned threads) const;
+    /// Requires a trace of whole groups of positions. `parallel` hands the words to the drawer.
+    void draw(const DeviceTrace& trace, inference::TicketDrawer& drawer, inference::Parallel& parallel) const;
 
 private:
     void draw_slice(const inference::MinedSlice& slice, ByteView rows, inference::TicketDrawer& drawer,

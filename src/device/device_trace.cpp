@@ -51,9 +51,9 @@ void DeviceTrace::heads(uint16_t tensor, const DeviceCodes& heads, const Attenti
     }
 }
 
-void DeviceTrace::deliver(TraceSink& sink, uint32_t first_position) const {
+void DeviceTrace::deliver(TraceSink& sink, uint32_t first_position, Parallel& parallel) const {
     for (size_t t = 0; t < tensors_.size(); ++t) {
-        sink.rows(uint16_t(t), plan_.tensors[t], first_position, tensors_[t]);
+        sink.rows(uint16_t(t), plan_.tensors[t], first_position, tensors_[t], parallel);
     }
 }
 

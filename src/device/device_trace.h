@@ -18,7 +18,7 @@ public:
     /// q, k and v: `heads` holds all heads of `rows` positions.
     void heads(uint16_t tensor, const DeviceCodes& heads, const AttentionShape& shape);
 
-    void deliver(inference::TraceSink& sink, uint32_t first_position) const;
+    void deliver(inference::TraceSink& sink, uint32_t first_position, inference::Parallel& parallel) const;
     ByteView rows(uint16_t tensor) const { return tensors_[tensor]; }
 
 private:

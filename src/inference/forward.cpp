@@ -50,7 +50,7 @@ std::string_view to_string(ForwardError error) {
     return "unknown";
 }
 
-void TraceRecorder::rows(uint16_t tensor, const TensorInfo&, uint32_t, ByteView rows) {
+void TraceRecorder::rows(uint16_t tensor, const TensorInfo&, uint32_t, ByteView rows, Parallel&) {
     tensors[tensor].insert(tensors[tensor].end(), rows.begin(), rows.end());
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "inference/parallel.h"
 #include "inference/sequence.h"
 #include "util/big_vector.h"
 
@@ -14,15 +15,17 @@ public:
     /// residual: int32 little-endian. codes and heads: int8 codes ‖ scale mantissa u8 ‖ exponent i16 ‖ index
     /// u32 of the largest |x| before quantisation (lowest on ties); an all-zero row is zero bytes. So the
     /// clean operand of a mined product is the first info.width bytes of each row.
-    /// The view is valid during the call only.
-    virtual void rows(uint16_t tensor, const TensorInfo& info, uint32_t first_position, ByteView rows) = 0;
+    /// The view is valid during the call only. `parallel` is idle meanwhile.
+    virtual void rows(uint16_t tensor, const TensorInfo& info, uint32_t first_position, ByteView rows,
+                      Parallel& parallel) = 0;
 };
 
 /// Keeps everything: tensors[t] is all rows of tensor t, position after position.
 class TraceRecorder final : public TraceSink {
 public:
     explicit TraceRecorder(const Model& model) : tensors(model.plan().tensors.size()) {}
-    void rows(uint16_t tensor, const TensorInfo& info, uint32_t first_position, ByteView rows) override;
+    void rows(uint16_t tensor, const TensorInfo& info, uint32_t first_position, ByteView rows,
+              Parallel& parallel) override;
 
     std::vector<Bytes> tensors;
 };

@@ -30,7 +30,7 @@ struct Drawn {
 };
 
 std::vector<Drawn> ask_for_noise(const Linear& linear, uint16_t first_operand, const CodeRows& codes,
-                                 TicketDrawer& drawer) {
+                                 TicketDrawer& drawer, Parallel& parallel) {
     std::vector<Drawn> all;
     for (uint8_t plane = 0; plane < codes.planes; ++plane) {
         const std::vector<Slice> cut = slices(linear.k);
@@ -40,7 +40,7 @@ std::vector<Drawn> ask_for_noise(const Linear& linear, uint16_t first_operand, c
                                 .slice = cut[i],
                                 .step = step_for(cut[i].columns)};
             std::vector<uint8_t> noise;
-            if (gives_tickets(cut[i])) noise = drawer.noise(id);
+            if (gives_tickets(cut[i])) noise = drawer.noise(id, parallel);
             assert(noise.empty() || noise.size() == size_t{codes.rows} * id.step);
             all.push_back({id, plane, std::move(noise)});
         }
@@ -176,7 +176,7 @@ void mined_linear(const MinedLinear& mined, Backend backend, const CodeRows& cod
                   Parallel& parallel, std::vector<Scratch>& scratch, int32_t* y) {
     assert(codes.rows % kTile == 0 && scratch.size() >= parallel.size());
     const Linear& linear = mined.linear;
-    const std::vector<Drawn> drawn = ask_for_noise(linear, mined.first_operand, codes, drawer);
+    const std::vector<Drawn> drawn = ask_for_noise(linear, mined.first_operand, codes, drawer, parallel);
     const MinedKernels* const kernels = kernels_that_peel(backend);
     const auto plain = [&](uint32_t first, uint32_t count) {
         parallel.run(count, [&](uint32_t begin, uint32_t end, unsigned part) {

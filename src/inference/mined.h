@@ -19,8 +19,8 @@ class TicketDrawer {
 public:
     virtual ~TicketDrawer() = default;
     /// E of every group, 16 rows of r numbers in [64, 191] each; empty draws nothing from this slice. Called
-    /// once a slice, after the operand's rows went to the trace.
-    virtual std::vector<uint8_t> noise(const MinedSlice& slice) = 0;
+    /// once a slice, after the operand's rows went to the trace; `parallel` is idle meanwhile.
+    virtual std::vector<uint8_t> noise(const MinedSlice& slice, Parallel& parallel) = 0;
     /// The words of one tile for consecutive groups, k/r each. Called from several threads at once, in no
     /// order; `part` < threads tells them apart.
     virtual void draw(const MinedSlice& slice, uint32_t tile, uint32_t first_group,

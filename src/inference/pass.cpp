@@ -133,7 +133,7 @@ BigVector<int32_t>& Pass::take_rows(size_t i, size_t size) {
 }
 
 void Pass::trace(uint16_t tensor, ByteView rows) {
-    trace_->rows(tensor, model_.plan().tensors[tensor], rows_.front().position, rows);
+    trace_->rows(tensor, model_.plan().tensors[tensor], rows_.front().position, rows, parallel_);
 }
 
 void Pass::trace_rows(size_t i, const Value& value) {
@@ -180,7 +180,7 @@ void Pass::quantise(size_t i, const Op& op) {
     if (trace_ == nullptr) return;
     for (uint8_t p = 0; p < op.planes; ++p) {
         CodeWriter writer{trace_bytes_, count(), width};
-        for (uint32_t r = 0; r < count(); ++r) writer.put(r, out.plane(r, p), out.scales[r]);
+        each_row([&](uint32_t r, Scratch&) { writer.put(r, out.plane(r, p), out.scales[r]); });
         trace(uint16_t(model_.plan().tensor[i] + p), writer.bytes());
     }
 }

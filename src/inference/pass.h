@@ -107,6 +107,7 @@ public:
     /// `memory` grows where it is too small; the rows lie in it. Every row has to be put.
     CodeWriter(Bytes& memory, size_t rows, size_t width);
 
+    /// Different rows from several threads at once, if need be.
     void put(size_t row, std::span<const int8_t> codes, const RowScale& scale);
     ByteView bytes() const { return bytes_; }
 

@@ -58,17 +58,21 @@ void Pass::trace_heads(size_t i, const CodeRows& queries, const std::vector<RowS
     const Dimensions& d = model_.dimensions();
     const uint16_t tensor = model_.plan().tensor[i];
     CodeWriter q{trace_bytes_, size_t{count()} * d.heads, d.head_dim};
-    for (uint32_t row = 0; row < queries.rows; ++row) q.put(row, queries.plane(row, 0), queries.scales[row]);
+    each_row([&](uint32_t r, Scratch&) {
+        for (uint32_t row = r * d.heads; row < (r + 1) * d.heads; ++row) {
+            q.put(row, queries.plane(row, 0), queries.scales[row]);
+        }
+    });
     trace(tensor, q.bytes());
     for (const Part part : {Part::kKeys, Part::kValues}) {
         CodeWriter writer{trace_bytes_, size_t{count()} * d.kv_heads, d.head_dim};
-        for (uint32_t r = 0; r < count(); ++r) {
+        each_row([&](uint32_t r, Scratch&) {
             for (uint32_t h = 0; h < d.kv_heads; ++h) {
                 const auto kept = items_.front().sequence.row(layer, h, part, rows_[r].position);
                 writer.put(size_t{r} * d.kv_heads + h, {kept.codes, d.head_dim},
                            scales[(size_t{r} * 2 + size_t(part)) * d.kv_heads + h]);
             }
-        }
+        });
         trace(uint16_t(tensor + 1 + size_t(part)), writer.bytes());
     }
 }

@@ -34,8 +34,8 @@ double best_seconds_of(int rounds, const std::function<void()>& work) {
 class NoTickets final : public TraceSink, public TicketDrawer {
 public:
     explicit NoTickets(size_t rows) : rows_{rows} {}
-    void rows(uint16_t, const TensorInfo&, uint32_t, ByteView) override {}
-    std::vector<uint8_t> noise(const MinedSlice& slice) override {
+    void rows(uint16_t, const TensorInfo&, uint32_t, ByteView, Parallel&) override {}
+    std::vector<uint8_t> noise(const MinedSlice& slice, Parallel& /*parallel*/) override {
         return std::vector<uint8_t>(rows_ * slice.step, 137);
     }
     void draw(const MinedSlice&, uint32_t, uint32_t, std::span<const uint32_t>, unsigned) override {}

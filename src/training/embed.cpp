@@ -50,7 +50,8 @@ class Pool final : public inference::TraceSink {
 public:
     Pool(const FinalNorm& source, uint32_t width) : source_{source}, sums_(width) {}
 
-    void rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t, ByteView rows) override {
+    void rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t, ByteView rows,
+              inference::Parallel& /*parallel*/) override {
         if (tensor != source_.tensor) return;
         std::vector<int32_t> row(info.width);
         for (; !rows.empty(); rows = rows.subspan(info.row_bytes)) {

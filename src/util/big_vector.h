@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <vector>
 
@@ -58,5 +59,15 @@ private:
 
 template <class T>
 using BigVector = std::vector<T, BigAllocator<T>>;
+
+/// The same memory, not zeroed: several threads may fill it.
+struct BigRelease {
+    size_t bytes = 0;
+    void operator()(uint8_t* memory) const noexcept { BigAllocator<uint8_t>{}.deallocate(memory, bytes); }
+};
+using BigBytes = std::unique_ptr<uint8_t[], BigRelease>;
+inline BigBytes make_big_bytes(size_t bytes) {
+    return {BigAllocator<uint8_t>{}.allocate(bytes), BigRelease{bytes}};
+}
 
 }  // namespace daidd

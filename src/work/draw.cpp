@@ -19,13 +19,13 @@ UnitTickets::UnitTickets(const inference::Model& model, const TraceHasher& hashe
     assert(tokens % kTile == 0);
 }
 
-std::vector<uint8_t> UnitTickets::noise(const MinedSlice& slice) {
+std::vector<uint8_t> UnitTickets::noise(const MinedSlice& slice, inference::Parallel& parallel) {
     stopped_ = stopped_ || (!found_ && drawing_.stop && drawing_.stop());
     if (stopped_ || found_) return {};
     const uint16_t tensor = model_.plan().operands[slice.operand].tensor;
     const TicketPlace first{.op = slice.operand, .slice = slice.index, .group = 0};
-    auto noise =
-        noise_of_groups(drawing_.parent_hash, unit_, hasher_.trace(), tensor, first, groups_, slice.step);
+    auto noise = noise_of_groups(drawing_.parent_hash, unit_, hasher_.trace(), tensor, first, groups_,
+                                 slice.step, parallel);
     seeds_[{slice.operand, slice.index}] = std::move(noise.seeds);
     return std::move(noise.blocks);
 }

@@ -17,7 +17,7 @@ public:
     UnitTickets(const inference::Model& model, const TraceHasher& hasher, const Hash256& unit,
                 const Drawing& drawing, size_t tokens, unsigned threads);
 
-    std::vector<uint8_t> noise(const inference::MinedSlice& slice) override;
+    std::vector<uint8_t> noise(const inference::MinedSlice& slice, inference::Parallel& parallel) override;
     void draw(const inference::MinedSlice& slice, uint32_t tile, uint32_t first_group,
               std::span<const uint32_t> words, unsigned part) override;
 

@@ -79,8 +79,9 @@ Batch make_batch(const inference::Model& model, const Hash256& parent_hash, cons
     const ByteView rows = run.hasher.operand(operand.tensor);
     const uint32_t r = inference::step_for(slice.columns);
     place.group = uint32_t(first_group);
+    inference::Parallel here{1};  // of few groups
     auto noise = noise_of_groups(parent_hash, run.id, run.hasher.trace(), operand.tensor, place,
-                                 uint32_t(end_group - first_group), r);
+                                 uint32_t(end_group - first_group), r, here);
     std::vector<uint8_t> all;
     for (size_t group = first_group; group < end_group; ++group) {
         const ByteView codes = rows.subspan(group * kTile * row_bytes, kTile * row_bytes);

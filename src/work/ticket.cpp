@@ -46,13 +46,18 @@ std::vector<uint8_t> noise_block(const Hash256& seed, uint32_t r) {
 }
 
 GroupNoise noise_of_groups(const Hash256& parent_hash, const Hash256& unit, const Trace& trace,
-                           uint16_t tensor, TicketPlace place, uint32_t groups, uint32_t r) {
+                           uint16_t tensor, TicketPlace first, uint32_t groups, uint32_t r,
+                           inference::Parallel& parallel) {
     const size_t block = size_t{kTile} * r;
     GroupNoise noise{.seeds = std::vector<Hash256>(groups), .blocks = std::vector<uint8_t>(groups * block)};
-    for (uint32_t i = 0; i < groups; ++i, ++place.group) {
-        noise.seeds[i] = noise_seed(parent_hash, unit, place, trace.group_root(tensor, place.group));
-        write_noise(noise.seeds[i], std::span{noise.blocks}.subspan(i * block, block));
-    }
+    parallel.run(groups, [&](uint32_t begin, uint32_t end, unsigned) {
+        for (uint32_t i = begin; i < end; ++i) {
+            TicketPlace place = first;
+            place.group += i;
+            noise.seeds[i] = noise_seed(parent_hash, unit, place, trace.group_root(tensor, place.group));
+            write_noise(noise.seeds[i], std::span{noise.blocks}.subspan(i * block, block));
+        }
+    });
     return noise;
 }
 

@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "inference/noised.h"
+#include "inference/parallel.h"
 #include "work/check.h"
 #include "work/trace.h"
 
@@ -47,9 +48,10 @@ struct GroupNoise {
     std::vector<Hash256> seeds;
     std::vector<uint8_t> blocks;
 };
-/// Of `groups` groups from place.group on, of the operand that `trace` has as `tensor`; r is the fold step.
+/// Of `groups` groups from first.group on, of the operand that `trace` has as `tensor`; r is the fold step.
 GroupNoise noise_of_groups(const Hash256& parent_hash, const Hash256& unit, const Trace& trace,
-                           uint16_t tensor, TicketPlace place, uint32_t groups, uint32_t r);
+                           uint16_t tensor, TicketPlace first, uint32_t groups, uint32_t r,
+                           inference::Parallel& parallel);
 
 /// A': 16 rows of slice.columns numbers, clean code + E[row][column mod r] where columns count from the
 /// slice's start. Row u of the codes begins at codes[u · row_bytes]. Requires codes in [−64, 63].

@@ -20,8 +20,8 @@ std::vector<Hash256> group_roots(const std::vector<Hash256>& leaves);
 /// What a unit commits to, and opens when a ticket wins: for every trace tensor the tree over its groups.
 class Trace {
 public:
-    /// One tensor after the other, in the order of the plan.
-    void add_tensor(const std::vector<Hash256>& leaves);
+    /// One tensor after the other, in the order of the plan: the group_roots() of its tokens' leaves.
+    void add_tensor(std::vector<Hash256> group_roots);
 
     const std::vector<Hash256>& op_roots() const { return op_roots_; }
     /// Requires at least one tensor.

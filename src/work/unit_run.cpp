@@ -1,5 +1,6 @@
 #include "work/unit_run.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "work/draw.h"
@@ -28,16 +29,30 @@ TraceHasher::TraceHasher(const inference::Model& model, const Hash256& key, bool
 }
 
 void TraceHasher::rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t first_position,
-                       ByteView rows) {
+                       ByteView rows, inference::Parallel& parallel) {
     // A unit is one forward pass, so every tensor comes once and whole.
     assert(first_position == 0 && tensor == trace_.op_roots().size());
-    trace_.add_tensor(token_leaves(key_, rows, info.rows, info.row_bytes));
-    if (!kept_[tensor]) return;
-    if (memory_.empty()) memory_.reserve(kept_bytes_a_token_ * (rows.size() / bytes_a_token(info)));
-    assert(memory_.capacity() - memory_.size() >= rows.size());
-    const size_t begin = memory_.size();
-    memory_.insert(memory_.end(), rows.begin(), rows.end());
-    operands_[tensor] = ByteView{memory_}.subspan(begin);
+    uint8_t* const copy = kept_[tensor] ? keep(tensor, info, rows) : nullptr;
+    const size_t group_bytes = kGroupRows * bytes_a_token(info);
+    std::vector<Hash256> roots((rows.size() + group_bytes - 1) / group_bytes);
+    parallel.run(uint32_t(roots.size()), [&](uint32_t begin, uint32_t end, unsigned) {
+        const size_t from = begin * group_bytes, bytes = std::min(end * group_bytes, rows.size()) - from;
+        const ByteView some = rows.subspan(from, bytes);
+        if (copy != nullptr) std::ranges::copy(some, copy + from);
+        std::ranges::copy(group_roots(token_leaves(key_, some, info.rows, info.row_bytes)),
+                          roots.begin() + begin);
+    });
+    trace_.add_tensor(std::move(roots));
+}
+
+uint8_t* TraceHasher::keep(uint16_t tensor, const inference::TensorInfo& info, ByteView rows) {
+    const size_t all = kept_bytes_a_token_ * (rows.size() / bytes_a_token(info));
+    if (memory_ == nullptr) memory_ = make_big_bytes(all);
+    assert(all - used_ >= rows.size());
+    uint8_t* const copy = memory_.get() + used_;
+    used_ += rows.size();
+    operands_[tensor] = {copy, rows.size()};
+    return copy;
 }
 
 bool run_tokens(const inference::Model& model, const std::vector<uint32_t>& tokens, unsigned threads,

@@ -14,19 +14,23 @@ public:
     /// `key` is the unit's id. `keep_operands`: without it only the hashes stay.
     TraceHasher(const inference::Model& model, const Hash256& key, bool keep_operands);
 
-    void rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t first_position,
-              ByteView rows) override;
+    void rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t first_position, ByteView rows,
+              inference::Parallel& parallel) override;
 
     const Trace& trace() const { return trace_; }
     /// All rows of a mined tensor, row_bytes each; empty for the others.
     ByteView operand(size_t tensor) const { return operands_[tensor]; }
 
 private:
+    /// Where the rows of a tensor are to stay.
+    uint8_t* keep(uint16_t tensor, const inference::TensorInfo& info, ByteView rows);
+
     Hash256 key_;
     Trace trace_;
     std::vector<bool> kept_;  // by tensor
     size_t kept_bytes_a_token_ = 0;
-    BigVector<uint8_t> memory_;       // all that is kept, reserved at once
+    BigBytes memory_;  // of all that is kept
+    size_t used_ = 0;
     std::vector<ByteView> operands_;  // by tensor, in memory_
 };
 

@@ -24,7 +24,7 @@ public:
     Recorder(const Model& model, const TraceRecorder& trace, uint32_t groups, int skipped)
         : model_{model}, trace_{trace}, groups_{groups}, skipped_{skipped} {}
 
-    std::vector<uint8_t> noise(const MinedSlice& slice) override {
+    std::vector<uint8_t> noise(const MinedSlice& slice, Parallel& /*parallel*/) override {
         EXPECT_TRUE(last_ < std::pair(int(slice.operand), int(slice.index)))
             << "operands come in order, slices once";
         last_ = {slice.operand, slice.index};

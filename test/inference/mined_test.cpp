@@ -21,7 +21,7 @@ class Recorder final : public TicketDrawer {
 public:
     Recorder(uint32_t groups, uint64_t seed, int skipped) : groups_{groups}, seed_{seed}, skipped_{skipped} {}
 
-    std::vector<uint8_t> noise(const MinedSlice& slice) override {
+    std::vector<uint8_t> noise(const MinedSlice& slice, Parallel& /*parallel*/) override {
         if (slice.operand == skipped_) return {};
         Random random{seed_ + 64 * slice.operand + slice.index};
         std::vector<uint8_t> noise(size_t{groups_} * 16 * slice.step);

@@ -199,7 +199,8 @@ ReferenceUnit next_unit(const ReferenceChain& chain, UnitPreimage base, const Ha
         std::copy(row.begin(), row.end(), tensor.begin());
     }
     for (size_t t = 0; t < unit.run.tensors.size(); ++t)
-        unit.trace.add_tensor(token_leaves(unit.id, unit.run.tensors[t], 1, unit.run.row_bytes[t]));
+        unit.trace.add_tensor(
+            group_roots(token_leaves(unit.id, unit.run.tensors[t], 1, unit.run.row_bytes[t])));
     return unit;
 }
 

@@ -31,9 +31,9 @@ private:
     /// Passes the first tensor on.
     struct Cut final : inference::TraceSink {
         explicit Cut(TraceSink& to) : sink{to} {}
-        void rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t first,
-                  ByteView rows) override {
-            if (tensor == 0) sink.rows(tensor, info, first, rows);
+        void rows(uint16_t tensor, const inference::TensorInfo& info, uint32_t first, ByteView rows,
+                  inference::Parallel& parallel) override {
+            if (tensor == 0) sink.rows(tensor, info, first, rows, parallel);
         }
         TraceSink& sink;
     };
