@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <ranges>
+#include <span>
 
 #include "inference/toy.h"
 
@@ -167,7 +167,7 @@ TEST_F(Generate, StopsWhereTheGrammarEnds) {
     const auto digits = made("root ::= [0-9]{4} \"!\"");
     EXPECT_EQ(digits.reason, StopReason::kSampler);
     ASSERT_EQ(digits.tokens.size(), 5u);
-    EXPECT_TRUE(std::ranges::all_of(digits.tokens | std::views::take(4),
+    EXPECT_TRUE(std::ranges::all_of(std::span{digits.tokens}.first(4),
                                     [](uint32_t t) { return t >= '0' && t <= '9'; }));
     EXPECT_EQ(digits.tokens.back(), uint32_t{'!'});
     EXPECT_EQ(made("root ::= \"\"").reason, StopReason::kSampler);
