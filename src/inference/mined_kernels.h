@@ -6,10 +6,11 @@
 
 namespace daidd::inference {
 
-/// From the rows of one group to those of the next. Whole pages apart, groups that are read side by side
-/// would meet in one set of the nearest cache.
-constexpr size_t group_stride(size_t bytes) {
+/// From the rows of one group, of `columns` noised codes each, to those of the next. Whole pages apart,
+/// groups that are read side by side would meet in one set of the nearest cache.
+constexpr size_t group_stride(uint32_t code_bytes, uint32_t columns) {
     constexpr size_t kPageBytes = 4096;
+    const size_t bytes = size_t{code_bytes} * kTile * columns;
     return bytes % kPageBytes == 0 ? bytes + sizeof(Cells) : bytes;
 }
 
@@ -23,7 +24,7 @@ struct MinedRows {
         nullptr;  ///< what is peeled from each group, one after the other, 16-bit numbers or planes
     uint32_t code_bytes = 1;    ///< of a noised code
     bool joined_noise = false;  ///< of both planes: 128 · E_high + E_low
-    size_t rows_a_group() const { return group_stride(size_t{code_bytes} * kTile * id.slice.columns); }
+    size_t rows_a_group() const { return group_stride(code_bytes, id.slice.columns); }
     size_t noise_a_group() const { return sizeof(int16_t) * kTile * id.step; }
     uint32_t steps() const { return id.slice.columns / id.step; }
 };

@@ -89,7 +89,7 @@ void pack_noised(const int8_t* codes, size_t stride, uint32_t columns, const uin
     for (uint32_t u = 0; u < kTile; ++u) {
         for (uint32_t at = 0; at < period; at += r) std::memcpy(periods[u] + at, noise + size_t{u} * r, r);
     }
-    const size_t half_bytes = group_stride(sizeof(int8_t) * kTile * columns * (kWide ? 2 : 1)) / 2;
+    const size_t half_bytes = group_stride(kWide ? 2 : 1, columns) / 2;
     pack_halves<kNumbers>(columns, out, half_bytes, [&](uint32_t u, uint32_t t) {
         const __m256i x = load_first(codes + u * stride + t, columns - t), e = load(periods[u] + t % period);
         const __m256i sum = _mm256_add_epi8(x, e);

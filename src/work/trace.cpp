@@ -50,8 +50,8 @@ std::vector<Hash256> group_roots(const std::vector<Hash256>& leaves) {
     return roots;
 }
 
-void Trace::add_tensor(std::vector<Hash256> group_roots) {
-    trees_.emplace_back(std::move(group_roots));
+void Trace::add_tensor(std::vector<Hash256> roots) {
+    trees_.emplace_back(std::move(roots));
     op_roots_.push_back(trees_.back().root());
 }
 

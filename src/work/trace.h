@@ -21,7 +21,7 @@ std::vector<Hash256> group_roots(const std::vector<Hash256>& leaves);
 class Trace {
 public:
     /// One tensor after the other, in the order of the plan: the group_roots() of its tokens' leaves.
-    void add_tensor(std::vector<Hash256> group_roots);
+    void add_tensor(std::vector<Hash256> roots);
 
     const std::vector<Hash256>& op_roots() const { return op_roots_; }
     /// Requires at least one tensor.
